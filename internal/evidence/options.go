@@ -1,0 +1,31 @@
+package evidence
+
+import (
+	"github.com/sluice-ci/sluice/internal/task"
+)
+
+// Options says where a task leaves its evidence and of which commit and run it
+// speaks.
+type Options struct {
+	Reports string // directory of the workspace "reports"
+	Commit  string // the commit judged, 40 hex digits; "" when the caller does not know it
+	RunName string // name of the PipelineRun; "" outside a pipeline
+	RunUID  string // UID of the TaskRun; "" outside Tekton
+}
+
+// Declare adds the workspace "reports", the param "commit" and the run's
+// context to a command.
+func Declare(c *task.Command) *Options {
+	o := &Options{}
+	c.OutputWorkspace(&o.Reports, "reports", "Where reports and evidence are written.")
+	c.String(&o.Commit, "commit", "", "Commit that is judged; it is named in the evidence.")
+	c.Context(&o.RunName, "run-name", "$(context.pipelineRun.name)", "Name of the PipelineRun; it is named in the evidence.")
+	c.Context(&o.RunUID, "run-uid", "$(context.taskRun.uid)", "UID of the TaskRun; it is named in the evidence.")
+	return o
+}
+
+// DeclareResult adds the result PREDICATE_DIGEST, by which attest recognises
+// the predicate file that this very task wrote.
+func DeclareResult(c *task.Command) {
+	c.Result("PREDICATE_DIGEST", "Digest of the evidence in reports, as sha256:… .")
+}
