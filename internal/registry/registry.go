@@ -5,6 +5,7 @@ package registry
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -62,7 +63,7 @@ func (o *Options) Client() (*Client, error) {
 	}
 	return &Client{
 		Keychain: keychain,
-		Transport: &http.Transport{
+		Transport: &schemeGuard{plain: o.PlainHTTP, next: &http.Transport{
 			Proxy:                 http.ProxyFromEnvironment,
 			DialContext:           (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
 			TLSClientConfig:       tlsConfig,
@@ -71,7 +72,7 @@ func (o *Options) Client() (*Client, error) {
 			ForceAttemptHTTP2:     true,
 			MaxIdleConnsPerHost:   16,
 			IdleConnTimeout:       90 * time.Second,
-		},
+		}},
 		plain: o.PlainHTTP,
 	}, nil
 }
@@ -145,10 +146,15 @@ func Explain(err error, doing string, ref fmt.Stringer) error {
 	if errors.As(err, &own) {
 		return err
 	}
+	var untrusted *tls.CertificateVerificationError
+	if errors.As(err, &untrusted) {
+		return task.Misconfigured("%s %s: the registry's certificate is not trusted: %w", doing, ref, err).
+			WithRemedy("bind the workspace ca to a ConfigMap with the CA that signed it")
+	}
 	var answer *transport.Error
 	if !errors.As(err, &answer) {
 		return task.Undecided("%s %s: %w", doing, ref, err).
-			WithRemedy("is the registry reachable from this pod, and its CA in the workspace ca?")
+			WithRemedy("is the registry up, and reachable from here?")
 	}
 	switch answer.StatusCode {
 	case http.StatusUnauthorized, http.StatusForbidden:

@@ -106,7 +106,8 @@ func (c *Command) badFlag(err error) error {
 		}
 		return e.WithRemedy("%s --help lists the flags", c.Name)
 	}
-	if _, after, ok := strings.Cut(text, " for flag -"); ok {
+	for _, before := range []string{" for flag -", " for -"} {
+		_, after, _ := strings.Cut(text, before)
 		if name, why, ok := strings.Cut(after, ": "); ok {
 			return Misconfigured("--%s: %s", name, why)
 		}

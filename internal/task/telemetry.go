@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
@@ -33,6 +34,7 @@ func startSpan(ctx context.Context, r *Run) (context.Context, func(error)) {
 		ctx, r.span = noop.NewTracerProvider().Tracer("").Start(ctx, "")
 		return ctx, func(error) {}
 	}
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { r.Printf("trace not exported: %v", err) }))
 	provider := sdktrace.NewTracerProvider(sdktrace.WithBatcher(exporter),
 		sdktrace.WithResource(resource.NewSchemaless(attribute.String("service.name", "sluice"))))
 	ctx, r.span = provider.Tracer("github.com/sluice-ci/sluice").Start(parent(ctx, r.Getenv), r.command.Name,
