@@ -35,10 +35,21 @@ func steps(t *testing.T, c *task.Command, spec *v1.Task) {
 	checkImage(t, all[0], image)
 	require.Equal(t, []string{command}, all[0].Command)
 	require.ElementsMatch(t, arguments(c), all[0].Args, "arguments of the step (B) against flags of the binary (A)")
+	for _, f := range c.Flags {
+		if f.Context == task.PipelineRunName {
+			require.Contains(t, all[0].Env, pipelineRunEnv, "--%s needs this in the step's env:\n"+
+				"- name: PIPELINE_RUN\n  valueFrom: {fieldRef: {fieldPath: \"metadata.labels['tekton.dev/pipelineRun']\"}}", f.Name)
+		}
+	}
 	if n := len(all[0].Args); slices.Contains(all[0].Args, "--") {
 		require.Equal(t, "--", all[0].Args[n-2], "the list stands last")
 	}
 }
+
+// pipelineRunEnv gives a step the name of its PipelineRun, wherever the task is
+// referenced from; in a bare TaskRun it is empty.
+var pipelineRunEnv = corev1.EnvVar{Name: "PIPELINE_RUN", ValueFrom: &corev1.EnvVarSource{
+	FieldRef: &corev1.ObjectFieldSelector{FieldPath: "metadata.labels['tekton.dev/pipelineRun']"}}}
 
 // checkImage accepts the tree's image, or in a released file one by digest.
 func checkImage(t *testing.T, step v1.Step, image string) {

@@ -19,8 +19,8 @@ func Declare(c *task.Command) *Options {
 	o := &Options{}
 	c.OutputWorkspace(&o.Reports, "reports", "Where reports and evidence are written.")
 	c.String(&o.Commit, "commit", "", "Commit that is judged; it is named in the evidence.")
-	c.Context(&o.RunName, "run-name", "$(context.pipelineRun.name)", "Name of the PipelineRun; it is named in the evidence.")
-	c.Context(&o.RunUID, "run-uid", "$(context.taskRun.uid)", "UID of the TaskRun; it is named in the evidence.")
+	c.Context(&o.RunName, "run-name", task.PipelineRunName, "Name of the PipelineRun; it is named in the evidence.")
+	c.Context(&o.RunUID, "run-uid", task.TaskRunUID, "UID of the TaskRun; it is named in the evidence.")
 	return o
 }
 

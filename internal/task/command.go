@@ -27,7 +27,7 @@ type Flag struct {
 	Usage    string // one sentence or more, the same text as in task.yaml
 	Default  string // as it is written on the command line
 	Required bool   // a param without default, or a workspace that is not optional
-	Context  string // for KindContext: the Tekton variable, such as $(context.taskRun.uid)
+	Context  string // for KindContext: PipelineRunName or TaskRunUID
 
 	value   flag.Value
 	list    *[]string
@@ -123,8 +123,17 @@ func (c *Command) OptionalWorkspace(p *string, name, usage string) {
 	c.declare(KindWorkspace, (*stringValue)(p), name, "", usage)
 }
 
-// Context declares a flag that Tekton fills from the run's context, such as
-// $(context.pipelineRun.name). It is no param, and may be empty on a laptop.
+// The run context that a step can be given. Tekton replaces its own
+// $(context.pipelineRun.name) only in tasks that are embedded in a pipeline and
+// leaves the literal text elsewhere, so the name comes from the pod's label by
+// the environment variable PIPELINE_RUN of the step.
+const (
+	PipelineRunName = "$(PIPELINE_RUN)"
+	TaskRunUID      = "$(context.taskRun.uid)"
+)
+
+// Context declares a flag that is filled from the run's context:
+// [PipelineRunName] or [TaskRunUID]. It is no param, and may be empty on a laptop.
 func (c *Command) Context(p *string, name, variable, usage string) {
 	c.declare(KindContext, (*stringValue)(p), name, "", usage).Context = variable
 }

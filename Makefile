@@ -1,0 +1,85 @@
+# Sluice. `make` alone lists the targets.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.ONESHELL:
+
+CLUSTER ?= node# node (a real one on this machine), kind, or existing
+ENV     := .sluice/cluster/env
+PKGS    := ./...
+
+export CLUSTER
+
+##@ The two commands
+
+.PHONY: demo
+demo: ## Carry a commit to a promoted digest on a real Tekton on this machine
+	@go run ./tests/demo
+
+.PHONY: test
+test: lint test-unit test-race test-e2e test-cluster ## Every test, the end-to-end ones included
+
+##@ More of the demo
+
+.PHONY: demo-refused
+demo-refused: ## The same with a commit whose coverage fell: see the refusal
+	@go run ./tests/demo --scenario=refused
+
+##@ Tests
+
+.PHONY: lint
+lint: ## gofmt, go vet, and the catalog's own rules
+	@unformatted=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); \
+	if [ -n "$$unformatted" ]; then echo "not gofmt'ed: $$unformatted"; exit 1; fi
+	go vet ./...
+	go vet -tags e2e ./tests/e2e
+	go run ./catalog lint
+
+.PHONY: test-unit
+test-unit: ## Unit, command-line and contract tests
+	go test $(PKGS)
+
+.PHONY: test-race
+test-race: ## The race detector where goroutines share things
+	go test -race ./internal/task ./internal/registry ./images
+
+.PHONY: test-e2e
+test-e2e: cluster-up ## Every sample and pipeline as real runs on the cluster
+	set -a; source $(ENV); set +a
+	go test -tags e2e -count=1 -timeout 40m -v ./tests/e2e
+
+.PHONY: test-cluster
+test-cluster: ## The cluster itself: started twice, taken down, nothing left
+	cd tests/cluster && go vet ./... && go test -count=1 -timeout 30m ./...
+
+##@ The cluster
+
+.PHONY: cluster-up
+cluster-up: ## Start Kubernetes, Tekton and a registry (CLUSTER=node|kind|existing)
+	@cd tests/cluster && go run . up
+
+.PHONY: cluster-down
+cluster-down: ## Stop it and leave nothing behind
+	@cd tests/cluster && go run . down
+
+.PHONY: cluster-status
+cluster-status: ## What runs, since when, with how much memory
+	@cd tests/cluster && go run . status
+
+##@ The catalog
+
+.PHONY: release
+release: ## Build all images and write dist/: REGISTRY=registry.example.com/team make release
+	go run ./catalog release --registry=$${REGISTRY:?say where to push, such as registry.example.com/sluice} --out=dist
+
+.PHONY: install
+install: ## Apply dist/install.yaml to the current cluster
+	go run ./catalog install
+
+.PHONY: update
+update: ## Rewrite generated files: README tables, dependency lists
+	go test ./tasks/... -update
+
+.PHONY: help
+help: ## This list
+	@awk 'BEGIN {FS = ":.*##"} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*##/ {printf "  \033[1m%-16s\033[0m%s\n", $$1, $$2}' $(MAKEFILE_LIST)
