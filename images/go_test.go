@@ -1,0 +1,196 @@
+package images_test
+
+import (
+	"archive/tar"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/validate"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"github.com/sluice-ci/sluice/images"
+	"github.com/sluice-ci/sluice/internal/registrytest"
+)
+
+var both = []v1.Platform{{OS: "linux", Architecture: "arm64"}, {OS: "linux", Architecture: "amd64"}}
+
+func TestSameSourceGivesTheSameDigestWhereverAndWheneverItIsBuilt(t *testing.T) {
+	first := digest(t, build(t, module(t, time.Unix(1_000_000_000, 0), 0o644), both...))
+	umask := unix.Umask(0o077)
+	defer unix.Umask(umask)
+	second := digest(t, build(t, module(t, time.Now(), 0o600), both[1], both[0]))
+	require.Equal(t, first, second)
+}
+
+func TestAProgramRunsWhereStockKoPutsIt(t *testing.T) {
+	image := build(t, module(t, time.Now(), 0o644), both[1]).(v1.Image)
+	require.NoError(t, validate.Image(image))
+	config, err := image.ConfigFile()
+	require.NoError(t, err)
+	require.Equal(t, []string{"/ko-app/hello"}, config.Config.Entrypoint)
+	require.Equal(t, "65532:65532", config.Config.User)
+	require.Equal(t, []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/ko-app"}, config.Config.Env)
+	require.Equal(t, "amd64", config.Architecture)
+
+	layers, err := image.Layers()
+	require.NoError(t, err)
+	headers := read(t, layers[1])
+	require.Len(t, headers, 2)
+	require.Equal(t, "ko-app/hello", headers[1].Name)
+	require.EqualValues(t, 0o555, headers[1].Mode)
+	require.True(t, headers[1].ModTime.Equal(time.Unix(0, 0)))
+	require.Zero(t, headers[1].Uid)
+	require.Empty(t, headers[1].Uname)
+}
+
+func TestUnchangedInputIsOneHeadRequest(t *testing.T) {
+	reg := registrytest.Start(t)
+	repository, err := name.NewRepository(reg.Host + "/team/hello")
+	require.NoError(t, err)
+	dir := module(t, time.Now(), 0o644)
+	g := images.Go{Dir: dir, Platforms: both, Scratch: t.TempDir(), Toolchain: "one"}
+
+	first, err := g.Publish(t.Context(), ".", repository, nil)
+	require.NoError(t, err)
+	require.False(t, first.Reused)
+	index, err := remote.Index(first.Digest)
+	require.NoError(t, err)
+	require.NoError(t, validate.Index(index))
+
+	reg.Forget()
+	second, err := g.Publish(t.Context(), ".", repository, nil)
+	require.NoError(t, err)
+	require.Equal(t, images.Published{Digest: first.Digest, Reused: true}, second)
+	require.Len(t, reg.Requests(), 1)
+	require.Equal(t, "HEAD", reg.Requests()[0].Method)
+
+	inputs, err := g.Inputs(t.Context(), ".")
+	require.NoError(t, err)
+	for what, change := range map[string]func(*testing.T, *images.Go){
+		"a platform less":   func(_ *testing.T, g *images.Go) { g.Platforms = both[:1] },
+		"another toolchain": func(_ *testing.T, g *images.Go) { g.Toolchain = "two" },
+		"a build tag":       func(_ *testing.T, g *images.Go) { g.Tags = []string{"netgo"} },
+		"a linker flag":     func(_ *testing.T, g *images.Go) { g.LDFlags = "-X main.version=2" },
+		"another time":      func(_ *testing.T, g *images.Go) { g.Created = time.Unix(1, 0) },
+		"an annotation":     func(_ *testing.T, g *images.Go) { g.Annotations = map[string]string{"a": "b"} },
+		"an embedded file":  func(t *testing.T, g *images.Go) { write(t, g.Dir, "greeting.txt", "good evening\n") },
+		"a replaced module": func(t *testing.T, g *images.Go) {
+			write(t, g.Dir, "../"+filepath.Base(g.Dir)+"-dep/dep.go", "package dep\n\nconst Word = `x`\n")
+		},
+		"a file more":        func(t *testing.T, g *images.Go) { write(t, g.Dir, "more.go", "package main\n") },
+		"an environment":     func(_ *testing.T, g *images.Go) { g.Env = append(os.Environ(), "GOAMD64=v3") },
+		"a file in a folder": func(t *testing.T, g *images.Go) { write(t, g.Dir, "testdata/x", "1") },
+	} {
+		t.Run(what, func(t *testing.T) {
+			changed := g
+			changed.Dir = module(t, time.Now(), 0o644)
+			same, err := changed.Inputs(t.Context(), ".")
+			require.NoError(t, err)
+			require.Equal(t, inputs, same, "a copy elsewhere has the same inputs")
+			change(t, &changed)
+			got, err := changed.Inputs(t.Context(), ".")
+			require.NoError(t, err)
+			require.NotEqual(t, inputs, got)
+		})
+	}
+}
+
+func TestVersionControlAndNestedModulesAreNoInput(t *testing.T) {
+	g := images.Go{Dir: module(t, time.Now(), 0o644), Platforms: both}
+	before, err := g.Inputs(t.Context(), ".")
+	require.NoError(t, err)
+	write(t, g.Dir, ".git/HEAD", "ref: refs/heads/main\n")
+	write(t, g.Dir, "tools/go.mod", "module example.com/tools\n")
+	write(t, g.Dir, "tools/tool.go", "package main\n")
+	after, err := g.Inputs(t.Context(), ".")
+	require.NoError(t, err)
+	require.Equal(t, before, after)
+}
+
+func TestWhatDoesNotCompileIsTold(t *testing.T) {
+	dir := module(t, time.Now(), 0o644)
+	write(t, dir, "broken.go", "package main\n\nvar _ = undefinedName\n")
+	_, err := images.Go{Dir: dir, Platforms: both, Scratch: t.TempDir()}.Image(t.Context(), ".")
+	require.ErrorContains(t, err, `compiling . for linux/`)
+	require.ErrorContains(t, err, "broken.go:3:9: undefined: undefinedName")
+}
+
+func TestALibraryIsNoProgram(t *testing.T) {
+	dir := module(t, time.Now(), 0o644)
+	write(t, dir, "lib/lib.go", "package lib\n")
+	_, err := images.Go{Dir: dir, Platforms: both, Scratch: t.TempDir()}.Image(t.Context(), "./lib")
+	require.ErrorContains(t, err, "no main packages to build")
+}
+
+func TestACancelledBuildLeavesNoProcess(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := images.Go{Dir: module(t, time.Now(), 0o644), Platforms: both, Scratch: t.TempDir()}.Image(ctx, ".")
+	require.ErrorIs(t, err, context.Canceled)
+}
+
+// module writes a small program with an embedded file and a locally replaced module
+// into a new directory.
+func module(t *testing.T, modified time.Time, mode os.FileMode) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "hello")
+	for name, content := range map[string]string{
+		"go.mod":                 "module example.com/hello\n\ngo 1.26\n\nrequire example.com/dep v0.0.0\n\nreplace example.com/dep => ../hello-dep\n",
+		"main.go":                "package main\n\nimport (\n\t_ \"embed\"\n\n\t\"example.com/dep\"\n)\n\n//go:embed greeting.txt\nvar greeting string\n\nfunc main() { println(greeting, dep.Word) }\n",
+		"greeting.txt":           "good morning\n",
+		"../hello-dep/go.mod":    "module example.com/dep\n\ngo 1.26\n",
+		"../hello-dep/dep.go":    "package dep\n\nconst Word = `world`\n",
+		"internal/one/unused.go": "package one\n",
+	} {
+		write(t, dir, name, content)
+		require.NoError(t, os.Chmod(filepath.Join(dir, name), mode))
+		require.NoError(t, os.Chtimes(filepath.Join(dir, name), modified, modified))
+	}
+	return dir
+}
+
+func write(t *testing.T, dir, name, content string) {
+	t.Helper()
+	file := filepath.Join(dir, name)
+	require.NoError(t, os.MkdirAll(filepath.Dir(file), 0o755))
+	require.NoError(t, os.WriteFile(file, []byte(content), 0o644))
+}
+
+func build(t *testing.T, dir string, platforms ...v1.Platform) images.Artifact {
+	t.Helper()
+	artifact, err := images.Go{Dir: dir, Platforms: platforms, Scratch: t.TempDir()}.Image(t.Context(), ".")
+	require.NoError(t, err)
+	return artifact
+}
+
+func digest(t *testing.T, artifact images.Artifact) string {
+	t.Helper()
+	d, err := artifact.Digest()
+	require.NoError(t, err)
+	return d.String()
+}
+
+// read returns the headers of a layer's entries.
+func read(t *testing.T, layer v1.Layer) (headers []*tar.Header) {
+	t.Helper()
+	content, err := layer.Uncompressed()
+	require.NoError(t, err)
+	defer content.Close()
+	for archive := tar.NewReader(content); ; {
+		header, err := archive.Next()
+		if errors.Is(err, io.EOF) {
+			return headers
+		}
+		require.NoError(t, err)
+		headers = append(headers, header)
+	}
+}

@@ -1,0 +1,168 @@
+package images
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"sort"
+	"time"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/partial"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+	"golang.org/x/sync/errgroup"
+)
+
+// Annotation keys of the OCI image specification that this package sets or expects.
+const (
+	annotationBaseName   = "org.opencontainers.image.base.name"
+	annotationBaseDigest = "org.opencontainers.image.base.digest"
+	annotationCreated    = "org.opencontainers.image.created"
+
+	// AnnotationRevision is the commit that an image was built from.
+	AnnotationRevision = "org.opencontainers.image.revision"
+	// AnnotationSource is the URL of the repository that an image was built from.
+	AnnotationSource = "org.opencontainers.image.source"
+)
+
+// Spec describes an image for one or more platforms.
+type Spec struct {
+	Base        Base
+	Platforms   []Platform
+	Configure   func(*v1.Config)  // changes the base's run configuration; may be nil
+	Annotations map[string]string // beside those of the base and of the time
+	Created     time.Time         // every time in the image; the zero value is 1970 (SOURCE_DATE_EPOCH=0)
+}
+
+// Platform is what is added to the base for one platform.
+type Platform struct {
+	v1.Platform
+	Layers []Layer
+}
+
+// Layer is a layer to add, with what its history says of it.
+type Layer struct {
+	Entries []Entry
+	History string // one line on what it holds
+}
+
+// Artifact is an image or an image index, ready to be pushed.
+type Artifact interface {
+	partial.WithRawManifest
+	Digest() (v1.Hash, error)
+	MediaType() (types.MediaType, error)
+	Size() (int64, error)
+}
+
+// Build assembles an image: a [v1.Image] for one platform, a [v1.ImageIndex], in the
+// order of the platforms' names, for several. Layers are read for their digests, but
+// never held in memory.
+//
+// The configuration, the manifest's media type and the layers of the base stay as they
+// are; its annotations do not pass on, since they speak of another image.
+func Build(ctx context.Context, spec Spec) (Artifact, error) {
+	if len(spec.Platforms) == 0 {
+		return nil, errors.New("building an image: no platform is given")
+	}
+	if spec.Created.IsZero() {
+		spec.Created = time.Unix(0, 0)
+	}
+	spec.Created = spec.Created.UTC().Truncate(time.Second)
+	platforms := append([]Platform(nil), spec.Platforms...)
+	sort.SliceStable(platforms, func(i, j int) bool { return platforms[i].String() < platforms[j].String() })
+
+	for i := 1; i < len(platforms); i++ {
+		if platforms[i].Equals(platforms[i-1].Platform) {
+			return nil, fmt.Errorf("building an image: platform %s is given twice", platforms[i])
+		}
+	}
+	adds := make([]mutate.IndexAddendum, len(platforms))
+	group, ctx := errgroup.WithContext(ctx)
+	for i, p := range platforms {
+		group.Go(func() error {
+			image, err := spec.image(ctx, p)
+			if err != nil {
+				return fmt.Errorf("building an image for %s: %w", p, err)
+			}
+			adds[i] = mutate.IndexAddendum{Add: image, Descriptor: v1.Descriptor{Platform: &p.Platform}}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	if len(adds) == 1 {
+		return adds[0].Add.(v1.Image), nil
+	}
+	return spec.index(adds)
+}
+
+func (s Spec) image(ctx context.Context, p Platform) (v1.Image, error) {
+	base, err := s.Base.Image(ctx, p.Platform)
+	if err != nil {
+		return nil, err
+	}
+	c, err := open(base)
+	if err != nil {
+		return nil, err
+	}
+	c.config.Created = v1.Time{Time: s.Created}
+	c.config.Author, c.config.Container, c.config.DockerVersion = "", "", ""
+	if s.Configure != nil {
+		s.Configure(&c.config.Config)
+	}
+	for _, add := range p.Layers {
+		l, err := newLayer(add.Entries, s.Created, c.layerType())
+		if err != nil {
+			return nil, err
+		}
+		c.layers = append(c.layers, l)
+		c.history = append(c.history, add.History)
+	}
+	digest, err := base.Digest()
+	if err != nil {
+		return nil, err
+	}
+	c.annotations = s.annotations(digest)
+	return assemble(c)
+}
+
+func (s Spec) index(adds []mutate.IndexAddendum) (v1.ImageIndex, error) {
+	digest, err := s.Base.Digest()
+	if err != nil {
+		return nil, err
+	}
+	mediaType := types.OCIImageIndex
+	if first, err := adds[0].Add.MediaType(); err != nil {
+		return nil, err
+	} else if first == types.DockerManifestSchema2 {
+		mediaType = types.DockerManifestList
+	}
+	index := mutate.IndexMediaType(mutate.AppendManifests(empty.Index, adds...), mediaType)
+	if s.Base.Name() == "" { // its digest is that of no index
+		digest = v1.Hash{}
+	}
+	annotated, ok := mutate.Annotations(index, s.annotations(digest)).(v1.ImageIndex)
+	if !ok {
+		return nil, errors.New("annotating the index: it is no index any more")
+	}
+	return annotated, nil
+}
+
+func (s Spec) annotations(base v1.Hash) map[string]string {
+	all := maps.Clone(s.Annotations)
+	if all == nil {
+		all = map[string]string{}
+	}
+	all[annotationCreated] = s.Created.Format(time.RFC3339)
+	if n := s.Base.Name(); n != "" {
+		all[annotationBaseName] = n
+	}
+	if base != (v1.Hash{}) {
+		all[annotationBaseDigest] = base.String()
+	}
+	return all
+}
