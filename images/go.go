@@ -191,8 +191,24 @@ func platformEnv(p v1.Platform) ([]string, error) {
 	return env, nil
 }
 
-// command runs the go command in the module, and returns what it printed. Where it
-// fails, what it told people is part of the error.
+// GoError is a failure of the go command.
+type GoError struct {
+	Args   []string // without the word go
+	Output string   // what it told people, trimmed
+	err    error
+}
+
+// Error gives the command's own words, for they name file, line and reason.
+func (e *GoError) Error() string {
+	if e.Output == "" {
+		return fmt.Sprintf("go %s: %s", e.Args[0], e.err)
+	}
+	return e.Output
+}
+
+func (e *GoError) Unwrap() error { return e.err }
+
+// command runs the go command in the module, and returns what it printed.
 func (g Go) command(ctx context.Context, env []string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = g.Dir
@@ -210,7 +226,7 @@ func (g Go) command(ctx context.Context, env []string, args ...string) (string, 
 		if ctx.Err() != nil {
 			return "", ctx.Err()
 		}
-		return "", fmt.Errorf("%w: %s", err, strings.TrimSpace(told.String()))
+		return "", &GoError{Args: args, Output: strings.TrimSpace(told.String()), err: err}
 	}
 	return out.String(), nil
 }
