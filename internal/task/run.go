@@ -31,6 +31,9 @@ type Run struct {
 	command *Command
 	paths   map[string]string // where each result is to be written
 	written map[string]string
+
+	resultless bool
+
 	secrets *redactor
 	span    trace.Span
 }
@@ -83,8 +86,15 @@ func (r *Run) Result(name, value string) error {
 	return nil
 }
 
+// WithoutResults says that this run makes none: it only shows a person something,
+// as under a local flag such as --plan.
+func (r *Run) WithoutResults() { r.resultless = true }
+
 // missing names the declared results that were not written.
 func (r *Run) missing() (names []string) {
+	if r.resultless {
+		return nil
+	}
 	for _, res := range r.command.Results {
 		if _, ok := r.written[res.Name]; !ok {
 			names = append(names, res.Name)

@@ -1,0 +1,173 @@
+package ocirepo
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+)
+
+// rounds bounds how often the fallback index is written again because other
+// writers changed it meanwhile.
+const rounds = 30
+
+// Attach stores manifests that have subject as their subject.
+//
+// On registries with the referrers API that is one PUT each. Elsewhere the index
+// behind the fallback tag has to be read, changed and written, and registries offer
+// no compare-and-swap. So that no writer loses another one's entry, each first puts
+// its manifest under a tag of its own (subject and referrer in the name), then
+// writes the index as the union of what is in it and of all such tags, and repeats
+// until a listing that began after its last write shows nothing missing. Whichever
+// writer writes last, lists after that, and so sees the tags of all whose own last
+// look came before. A writer that is killed between is healed by the next.
+func (r *Repository) Attach(ctx context.Context, subject v1.Hash, manifests ...Manifest) error {
+	var left []Manifest
+	for _, m := range manifests {
+		if r.host.knows() == no {
+			left = append(left, m)
+			continue
+		}
+		taken, err := r.Put(ctx, m.Digest.String(), m)
+		if err != nil {
+			return err
+		}
+		if !taken {
+			r.host.learn(no)
+			left = append(left, m)
+		}
+	}
+	if len(left) == 0 {
+		return nil
+	}
+	for _, m := range left {
+		if _, err := r.Put(ctx, referrerTag(subject, m.Digest), m); err != nil {
+			return err
+		}
+	}
+	return r.converge(ctx, subject, left)
+}
+
+func (r *Repository) converge(ctx context.Context, subject v1.Hash, own []Manifest) error {
+	quiet, listable := 0, true
+	for range rounds {
+		x, err := r.fallback(ctx, subject)
+		if err != nil {
+			return err
+		}
+		missing, err := r.missing(ctx, subject, x, own, &listable)
+		if err != nil {
+			return err
+		}
+		if len(missing) == 0 {
+			// Without a listing the only defence is to look again after others had time to write.
+			if quiet++; listable || quiet == 3 {
+				return nil
+			}
+			if err := sleep(ctx, 100*time.Millisecond+rand.N(400*time.Millisecond)); err != nil {
+				return err
+			}
+			continue
+		}
+		quiet = 0
+		for _, d := range missing {
+			raw, err := json.Marshal(d)
+			if err != nil {
+				return err
+			}
+			x.Manifests = append(x.Manifests, raw)
+		}
+		b, err := json.Marshal(x)
+		if err != nil {
+			return err
+		}
+		if len(b) > MaxManifest {
+			return fmt.Errorf("writing %q: %w: %d bytes for %d referrers", r.join(Tag(subject)), ErrTooLarge, len(b), len(x.Manifests))
+		}
+		if _, err := r.Put(ctx, Tag(subject), NewManifest(x.MediaType, b)); err != nil {
+			return err
+		}
+	}
+	return fmt.Errorf("writing %q: %w: other writers changed it %d times meanwhile", r.join(Tag(subject)), ErrUnavailable, rounds)
+}
+
+// missing gives the referrers, our own and those of other writers, that an index lacks.
+func (r *Repository) missing(ctx context.Context, subject v1.Hash, x index, own []Manifest, listable *bool) ([]v1.Descriptor, error) {
+	seen := map[v1.Hash]bool{}
+	entries, _ := x.descriptors()
+	for _, d := range entries {
+		seen[d.Digest] = true
+	}
+	var missing []v1.Descriptor
+	add := func(m Manifest) error {
+		if seen[m.Digest] {
+			return nil
+		}
+		d, err := describe(m, subject)
+		if err != nil {
+			return err
+		}
+		seen[m.Digest] = true
+		missing = append(missing, d)
+		return nil
+	}
+	for _, m := range own {
+		if err := add(m); err != nil {
+			return nil, err
+		}
+	}
+	tags, err := r.TagsWithPrefix(ctx, Tag(subject)+".")
+	var status *StatusError
+	if errors.As(err, &status) {
+		*listable = false
+		return missing, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	for _, tag := range tags {
+		if !referrerSuffix.MatchString(tag[len(Tag(subject)):]) || named(tag, seen) {
+			continue
+		}
+		m, err := r.Manifest(ctx, tag)
+		if err != nil {
+			return nil, err
+		}
+		_ = add(m) // what is no manifest is not another writer's referrer
+	}
+	return missing, nil
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-time.After(d):
+		return nil
+	}
+}
+
+// Unlisted gives those of the manifests that the registry's referrers API does not
+// list for the subject. On registries without that API [Repository.Attach] has
+// read the list already, and there are none.
+func (r *Repository) Unlisted(ctx context.Context, subject v1.Hash, manifests []Manifest) ([]v1.Hash, error) {
+	listed, _, err := r.referrersAPI(ctx, subject)
+	if err != nil || r.host.knows() == no {
+		return nil, err
+	}
+	seen := map[v1.Hash]bool{}
+	for _, d := range listed {
+		seen[d.Digest] = true
+	}
+	var missing []v1.Hash
+	for _, m := range manifests {
+		if !seen[m.Digest] {
+			missing = append(missing, m.Digest)
+		}
+	}
+	return missing, nil
+}

@@ -1,0 +1,57 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"text/tabwriter"
+
+	"github.com/sluice-ci/sluice/internal/closure"
+	"github.com/sluice-ci/sluice/internal/ocirepo"
+)
+
+// plan prints every manifest of the closure and how many bytes of blobs it has
+// that the target lacks. It writes nothing to any registry.
+func (m *move) plan(ctx context.Context, out io.Writer) error {
+	c, err := closure.Discover(ctx, m.source, m.digest)
+	if err != nil {
+		return err
+	}
+	var blobs, bytes int64
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "WHAT\tTYPE\tDIGEST\tTARGET")
+	for _, n := range c.Nodes {
+		state := "to copy"
+		_, err := m.target.Head(ctx, n.Manifest.Digest.String())
+		if err == nil {
+			state = "there"
+		} else if !errors.Is(err, ocirepo.ErrNotFound) {
+			return err
+		}
+		kind := n.Kind
+		if n.Role != closure.Referrer {
+			kind = string(n.Manifest.MediaType)
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", n.Role, kind, n.Manifest.Digest, state)
+	}
+	for _, d := range c.Blobs() {
+		has, err := m.target.HasBlob(ctx, d.Digest)
+		if err != nil {
+			return err
+		}
+		if !has {
+			blobs, bytes = blobs+1, bytes+d.Size
+		}
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	how := "streamed from " + m.source.Name.RegistryStr()
+	if m.source.Name.RegistryStr() == m.target.Name.RegistryStr() {
+		how = "mounted: no byte moves"
+	}
+	fmt.Fprintf(out, "\n%d blobs of %d bytes would be %s; then %s:%s would move to %s.\n",
+		blobs, bytes, how, m.target.Name, m.tag, m.digest)
+	return nil
+}

@@ -1,0 +1,134 @@
+// Promote copies an image from one repository to another by digest, with the
+// manifests of all its platforms, every referrer and cosign's tags, and moves the
+// target's tag when all of that is there.
+//
+// It promises that the digest does not change, that the target's tag never names an
+// image whose evidence is missing, that blobs within one registry are mounted and
+// not moved, and that a rerun after a kill at any moment completes the promotion.
+//
+// It refuses a source by tag (a tag can move between two looks at it) and a
+// source that is not complete.
+//
+//	promote --image=registry.example.com/dev/app@sha256:… --target=registry.example.com/prod/app:v1
+package main
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/sluice-ci/sluice/internal/closure"
+	"github.com/sluice-ci/sluice/internal/ocirepo"
+	"github.com/sluice-ci/sluice/internal/registry"
+	"github.com/sluice-ci/sluice/internal/task"
+)
+
+const defaultBudget = 2 * time.Minute
+
+type options struct {
+	registry *registry.Options
+	image    string
+	target   string
+	budget   time.Duration
+	plan     bool
+}
+
+func promote(ctx context.Context, r *task.Run, o *options) error {
+	access, err := o.registry.Client()
+	if err != nil {
+		return err
+	}
+	image, err := access.Digest(o.image)
+	if err != nil {
+		return err
+	}
+	target, err := targetTag(access, o.target)
+	if err != nil {
+		return err
+	}
+	client := ocirepo.New(ocirepo.Access{Keychain: access.Keychain, Transport: access.Transport, Budget: o.budget})
+	m := &move{
+		digest: v1.Hash{Algorithm: "sha256", Hex: image.DigestStr()[len("sha256:"):]},
+		source: client.Open(image.Context(), ocirepo.Pull),
+		target: client.Open(target.Context(), ocirepo.Push, image.Context()),
+		tag:    target.TagStr(),
+	}
+	if o.plan {
+		r.WithoutResults()
+		return ocirepo.Explain(m.plan(ctx, r.Stdout))
+	}
+	r.Attr("oci.manifest.digest", image.DigestStr())
+	if err := m.run(ctx, r); err != nil {
+		return ocirepo.Explain(err)
+	}
+	return errors.Join(
+		r.Result("IMAGE_URL", target.String()),
+		r.Result("IMAGE_DIGEST", image.DigestStr()),
+		r.Result("IMAGE_REF", target.Context().Digest(image.DigestStr()).String()),
+	)
+}
+
+// targetTag parses a target, which has a tag and no digest: the digest is the source's.
+func targetTag(access *registry.Client, text string) (name.Tag, error) {
+	ref, err := access.Reference(text)
+	if err != nil {
+		return name.Tag{}, err
+	}
+	tag, ok := ref.(name.Tag)
+	if !ok || !strings.HasSuffix(text, ":"+tag.TagStr()) {
+		return name.Tag{}, task.Misconfigured("target %q does not name a tag", text).
+			WithRemedy("write it as registry/path:tag; the digest comes from the image")
+	}
+	return tag, nil
+}
+
+// move is one image on its way.
+type move struct {
+	digest         v1.Hash
+	source, target *ocirepo.Repository
+	tag            string
+}
+
+func (m *move) run(ctx context.Context, r *task.Run) error {
+	before, err := m.target.Head(ctx, m.tag)
+	if err != nil && !errors.Is(err, ocirepo.ErrNotFound) {
+		return err
+	}
+	if before.Digest == m.digest {
+		return m.refresh(ctx, r, before)
+	}
+	c, err := closure.Discover(ctx, m.source, m.digest)
+	if err != nil {
+		return err
+	}
+	for _, p := range c.Problems {
+		r.Printf("left behind: %s", p)
+	}
+	if err := c.Copy(ctx, m.target); err != nil {
+		return err
+	}
+	if err := c.Tag(ctx, m.target, m.tag); err != nil {
+		return err
+	}
+	r.Printf("promoted %s to %s:%s with %s", m.digest, m.target.Name, m.tag, c.Summary())
+	return nil
+}
+
+// refresh is what is left to do where the tag is at the digest already: bring
+// evidence that is newer than the copy.
+func (m *move) refresh(ctx context.Context, r *task.Run, root v1.Descriptor) error {
+	c, err := closure.DiscoverAttached(ctx, m.source, root)
+	if err != nil {
+		return err
+	}
+	n, err := c.Refresh(ctx, m.target)
+	if err != nil {
+		return err
+	}
+	r.Printf("%s:%s is at %s already; %d pieces of evidence were new", m.target.Name, m.tag, m.digest, n)
+	return nil
+}
