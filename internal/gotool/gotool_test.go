@@ -37,7 +37,7 @@ func TestGoCommandWritesOnlyWhereItMay(t *testing.T) {
 		cmd.Dir, cmd.Env = scratch, o.Env(step, scratch, "")
 		out, err := cmd.Output()
 		require.NoError(t, err)
-		lines := strings.Split(strings.TrimSpace(string(out)), "\n")
+		lines := strings.Split(strings.TrimSuffix(string(out), "\n"), "\n")
 		got := map[string]string{}
 		for i, name := range cmd.Args[2:] {
 			got[name] = lines[i]
@@ -47,12 +47,12 @@ func TestGoCommandWritesOnlyWhereItMay(t *testing.T) {
 	require.Equal(t, map[string]string{
 		"GOCACHE": filepath.Join(scratch, "go-build"), "GOMODCACHE": filepath.Join(scratch, "go-mod"),
 		"GOPATH": filepath.Join(scratch, "gopath"), "GOTMPDIR": scratch,
-		"GOFLAGS": "-modcacherw", "GOPROXY": "off", "GOPRIVATE": "", "GOENV": "off",
+		"GOFLAGS": "-modcacherw", "GOPROXY": "off", "GOPRIVATE": "", "GOENV": "",
 	}, env(gotool.Options{Toolchain: toolchain}))
 	require.Equal(t, map[string]string{
 		"GOCACHE": filepath.Join(cache, "go-build"), "GOMODCACHE": filepath.Join(cache, "go-mod"),
 		"GOPATH": filepath.Join(scratch, "gopath"), "GOTMPDIR": scratch,
-		"GOFLAGS": "-mod=vendor -modcacherw", "GOPROXY": "direct", "GOPRIVATE": "git.example.com/*", "GOENV": "off",
+		"GOFLAGS": "-mod=vendor -modcacherw", "GOPROXY": "direct", "GOPRIVATE": "git.example.com/*", "GOENV": "",
 	}, env(gotool.Options{Toolchain: toolchain, Cache: cache, Proxy: "direct", Private: "git.example.com/*", Flags: "-mod=vendor"}))
 }
 
