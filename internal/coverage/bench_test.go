@@ -1,0 +1,86 @@
+package coverage_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"runtime"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/tools/cover"
+
+	"github.com/sluice-ci/sluice/internal/coverage"
+)
+
+// profileOf is a Go profile of `distinct` blocks, each reported `repeats` times, as -coverpkg=./... writes it: every
+// test binary reports every block once more. It is generated while it is read, so that it costs no memory.
+type profileOf struct {
+	distinct, repeats int
+	at                int
+	pending           bytes.Buffer
+	out               []byte
+}
+
+const blocksPerFile = 500
+
+func (p *profileOf) Read(b []byte) (int, error) {
+	if p.at == 0 && p.pending.Len() == 0 {
+		p.pending.WriteString("mode: atomic\n")
+	}
+	for p.pending.Len() < len(b) && p.at < p.distinct*p.repeats {
+		block := p.at % p.distinct
+		line := 10 + 3*(block%blocksPerFile)
+		p.out = fmt.Appendf(p.out[:0], "github.com/example/application/internal/component%d/file.go:%d.%d,%d.2 %d %d\n",
+			block/blocksPerFile, line, 20+block%40, line+2, 1+block%4, p.at%3)
+		p.pending.Write(p.out)
+		p.at++
+	}
+	return p.pending.Read(b)
+}
+
+// Bytes are the same for both parsers and made before the clock starts.
+func profileBytes(t testing.TB, distinct, repeats int) []byte {
+	b, err := io.ReadAll(&profileOf{distinct: distinct, repeats: repeats})
+	require.NoError(t, err)
+	return b
+}
+
+func BenchmarkParse(b *testing.B) {
+	for _, size := range []struct{ distinct, repeats int }{{1_000_000, 1}, {100_000, 10}} {
+		data := profileBytes(b, size.distinct, size.repeats)
+		name := fmt.Sprintf("lines=%d/distinct=%d", size.distinct*size.repeats, size.distinct)
+		b.Run(name+"/sluice", func(b *testing.B) {
+			b.SetBytes(int64(len(data)))
+			b.ReportAllocs()
+			for b.Loop() {
+				set := coverage.NewSet(nil)
+				require.NoError(b, set.Read(context.Background(), "cover.out", bytes.NewReader(data)))
+				_, err := set.Report()
+				require.NoError(b, err)
+			}
+		})
+		b.Run(name+"/x-tools", func(b *testing.B) {
+			b.SetBytes(int64(len(data)))
+			b.ReportAllocs()
+			for b.Loop() {
+				_, err := cover.ParseProfilesFromReader(bytes.NewReader(data))
+				require.NoError(b, err)
+			}
+		})
+	}
+}
+
+// BenchmarkTenMillionLines reads the largest profile promised; peak-MB is the memory held at the end of reading.
+func BenchmarkTenMillionLines(b *testing.B) {
+	for b.Loop() {
+		set := coverage.NewSet(nil)
+		require.NoError(b, set.Read(context.Background(), "cover.out", &profileOf{distinct: 1_000_000, repeats: 10}))
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		b.ReportMetric(float64(m.Sys)/1e6, "sys-MB")
+		_, err := set.Report()
+		require.NoError(b, err)
+	}
+}

@@ -1,0 +1,96 @@
+package coverage
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+)
+
+// ReadFile adds the report at name, in whichever format its content shows it to be in, and returns the
+// SHA-256 of what it read, in hex. Only regular files are opened: a pipe would wait for ever.
+func (s *Set) ReadFile(ctx context.Context, name string) (digest string, err error) {
+	info, err := os.Stat(name)
+	if err != nil {
+		return "", fmt.Errorf("reading profile: %w", err)
+	}
+	if !info.Mode().IsRegular() {
+		return "", fmt.Errorf("reading profile %q: not a regular file", name)
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return "", fmt.Errorf("reading profile: %w", err)
+	}
+	defer f.Close()
+	sum := sha256.New()
+	if err := s.Read(ctx, filepath.Base(name), io.TeeReader(f, sum)); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(sum.Sum(nil)), nil
+}
+
+// Read adds one report, in whichever format its content shows it to be in, and reads it to its end. Name is for errors
+// only.
+func (s *Set) Read(ctx context.Context, name string, r io.Reader) error {
+	buffered := bufio.NewReaderSize(&cancelled{ctx, r}, 64<<10)
+	read, err := recognise(buffered)
+	if err == nil {
+		err = read(s, buffered)
+	}
+	if err == nil {
+		_, err = io.Copy(io.Discard, buffered)
+	}
+	if err != nil {
+		return fmt.Errorf("reading profile %q: %w", name, err)
+	}
+	return nil
+}
+
+// recognise looks at the first kilobytes and leaves the reader after a byte order mark.
+func recognise(r *bufio.Reader) (func(*Set, io.Reader) error, error) {
+	head, err := r.Peek(4 << 10)
+	if err != nil && err != io.EOF {
+		return nil, err
+	}
+	if bytes.HasPrefix(head, []byte("\xff\xfe")) || bytes.HasPrefix(head, []byte("\xfe\xff")) {
+		return nil, errors.New("it is UTF-16; write it as UTF-8 (PowerShell: Out-File -Encoding utf8)")
+	}
+	if bom := []byte("\xef\xbb\xbf"); bytes.HasPrefix(head, bom) {
+		if _, err := r.Discard(len(bom)); err != nil {
+			return nil, err
+		}
+		head = head[len(bom):]
+	}
+	head = bytes.TrimLeft(head, " \t\r\n")
+	switch {
+	case len(head) == 0:
+		return nil, errors.New("it is empty: the tests that should write it did not, or were not asked to")
+	case bytes.HasPrefix(head, []byte("mode:")):
+		return readGo, nil
+	}
+	return nil, fmt.Errorf("%s… begins no known format: a Go profile begins with mode:", quote(firstLine(head)))
+}
+
+func firstLine(b []byte) []byte {
+	line, _, _ := bytes.Cut(b, []byte("\n"))
+	return bytes.TrimRight(line, "\r")
+}
+
+// cancelled ends reading when its context does.
+type cancelled struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (c *cancelled) Read(p []byte) (int, error) {
+	if err := c.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return c.r.Read(p)
+}

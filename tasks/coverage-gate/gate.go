@@ -1,0 +1,112 @@
+// Command coverage-gate refuses a change whose test coverage is below a minimum.
+//
+// It promises exact integer arithmetic (79.999 % is not 80 %), results and evidence that are written before it refuses,
+// and one rule for everyone. It refuses to pass on no data: an empty, missing, truncated or foreign profile, or one from
+// which everything is excluded, is a misconfiguration (exit code 2), never a pass.
+//
+//	coverage-gate --source=. --reports=. --profile=cover.out --minimum=80
+package main
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"strconv"
+
+	"github.com/sluice-ci/sluice/internal/coverage"
+	"github.com/sluice-ci/sluice/internal/evidence"
+	"github.com/sluice-ci/sluice/internal/task"
+)
+
+// decision is all that the reports tell.
+type decision struct {
+	options *options
+	measurement
+	rulings []ruling
+	verdict evidence.Verdict
+	reason  string // why there is no number, for a verdict without one
+}
+
+func gate(ctx context.Context, r *task.Run, o *options) error {
+	d, err := decide(ctx, o)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if publishErr := d.publish(r); publishErr != nil {
+		return errors.Join(err, publishErr)
+	}
+	if err != nil {
+		return err
+	}
+	for _, note := range d.notes {
+		r.Printf("note: %s", note)
+	}
+	if d.verdict == evidence.Pass {
+		r.Printf("%s", d.headline())
+		return nil
+	}
+	return d.refusal()
+}
+
+// decide measures and judges. Whatever stands in the way of a number is a misconfiguration.
+func decide(ctx context.Context, o *options) (*decision, error) {
+	d := &decision{options: o, verdict: evidence.Misconfigured}
+	m, err := measure(ctx, o)
+	if err != nil {
+		d.reason = err.Error()
+		return d, misconfigured(err)
+	}
+	d.measurement = *m
+	d.rulings, d.verdict = judge(o, m)
+	if len(d.rulings) == 0 {
+		d.verdict, d.reason = evidence.Misconfigured, "no minimum is set, so nothing could ever be refused"
+		return d, task.Misconfigured("%s", d.reason).WithRemedy("set --minimum or another minimum above 0")
+	}
+	return d, nil
+}
+
+// misconfigured adds what a person can do where the cause alone does not tell.
+func misconfigured(err error) error {
+	e := task.Misconfigured("%w", err)
+	if errors.Is(err, fs.ErrNotExist) {
+		return e.WithRemedy("--profile is relative to the workspace reports, --rules to source; does the task that writes it run before this one?")
+	}
+	return e
+}
+
+// publish writes reports, evidence and results, whatever the verdict.
+func (d *decision) publish(r *task.Run) error {
+	if err := d.writeReports(); err != nil {
+		return err
+	}
+	digest, err := d.options.evidence.WriteGate("coverage-gate.json", d.predicate())
+	if err != nil {
+		return err
+	}
+	counts, lowest := coverage.Counts{}, ""
+	if d.report != nil {
+		counts, lowest = d.report.Counts(), describeWorst(worst(d.report))
+	}
+	for _, result := range []struct{ name, value string }{
+		{"coverage", counts.Percent()},
+		{"covered", strconv.FormatUint(counts.Covered, 10)},
+		{"total", strconv.FormatUint(counts.Total, 10)},
+		{"verdict", string(d.verdict)},
+		{"worst", shorten(lowest, task.MaxResult)},
+		{"PREDICATE_DIGEST", digest},
+	} {
+		if err := r.Result(result.name, result.value); err != nil {
+			return err
+		}
+	}
+	r.Attr("sluice.gate.verdict", string(d.verdict))
+	return nil
+}
+
+func shorten(s string, most int) string {
+	if len(s) <= most {
+		return s
+	}
+	const dots = "…"
+	return dots + s[len(s)-most+len(dots):]
+}

@@ -1,0 +1,28 @@
+package main
+
+import (
+	"context"
+
+	"github.com/sluice-ci/sluice/internal/evidence"
+	"github.com/sluice-ci/sluice/internal/task"
+)
+
+func newCommand() *task.Command {
+	c := task.New("coverage-gate", "Refuse a change whose test coverage is below a minimum.")
+	o := newOptions()
+	c.Workspace(&o.source, "source", "The source tree that was tested.")
+	o.evidence = evidence.Declare(c)
+	c.Strings(&o.profiles, "profile", "cover.out", "Coverage reports, comma-separated; relative paths lie in the workspace reports.")
+	c.Var(&o.minimum, "minimum", "Least coverage of all files together, in percent, such as 80 or 79.95.")
+	c.Var(&o.minimumPackage, "minimum-package", "Least coverage of every package, that is directory, in percent; 0 asks for none.")
+	c.Var(&o.minimumFile, "minimum-file", "Least coverage of every file, in percent; 0 asks for none.")
+	c.String(&o.rules, "rules", "", "File in the source with minimums and exclusions by path; empty for none.")
+	c.Strings(&o.exclude, "exclude", "", "Path patterns to leave out of every number, comma-separated, such as **/*.pb.go.")
+	c.Bool(&o.excludeGenerated, "exclude-generated", true, "Leave out files that say Code generated … DO NOT EDIT.")
+	declareResults(c)
+	c.Example("coverage-gate --source=. --reports=. --profile=cover.out --minimum=80")
+	c.Run = func(ctx context.Context, r *task.Run) error { return gate(ctx, r, o) }
+	return c
+}
+
+func main() { task.Main(newCommand()) }
