@@ -1,0 +1,43 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/sluice-ci/sluice/tests/team"
+)
+
+// provide pushes what the samples' placeholders stand for and serves the sample
+// service's repository, until stop is called.
+func provide(ctx context.Context) (stop func(), err error) {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
+	defer cancel()
+	toolchain, err := cluster.Toolchain(ctx)
+	if err != nil {
+		return nil, err
+	}
+	app, err := cluster.AppImage(ctx, "../app")
+	if err != nil {
+		return nil, err
+	}
+	git, err := cluster.ServeGit(ctx, "../app")
+	if err != nil {
+		return nil, fmt.Errorf("serving the sample repository: %w", err)
+	}
+	fixtures = team.Fixtures{
+		Registry: cluster.Registry,
+		GitURL:   git,
+		Images:   map[string]string{"toolchain/go": toolchain, "team/app": app},
+	}
+	return func() {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		if err := cluster.StopGit(ctx); err != nil {
+			fmt.Fprintln(os.Stderr, "e2e:", err)
+		}
+	}, nil
+}
