@@ -2,7 +2,6 @@ package images
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -25,37 +24,24 @@ var (
 	_ Base = (*remoteBase)(nil)
 )
 
-// ErrFloating reports a base that is named by a tag, which can mean another image tomorrow.
-var ErrFloating = errors.New("a base is named by digest; a tag can mean another image tomorrow")
-
-// Remote returns the base ref, which must name a digest; a tag beside it is kept in the name.
-// The registry is asked only when [Base].Image is called.
-func Remote(ref string, names []name.Option, options ...remote.Option) (Base, error) {
-	digest, err := name.NewDigest(ref, names...)
-	if err != nil {
-		if tag, tagErr := name.NewTag(ref, names...); tagErr == nil {
-			return nil, fmt.Errorf("reading base %q: %w", tag, ErrFloating)
-		}
-		return nil, fmt.Errorf("reading base %q: %w", ref, err)
-	}
-	return &remoteBase{name: ref, ref: digest, options: options}, nil
+// Remote returns the base that lies in a registry. Its name is what people know it by;
+// the registry is asked only when [Base].Image is called.
+func Remote(name string, digest name.Digest, options ...remote.Option) Base {
+	return &remoteBase{name: name, ref: digest, options: options}
 }
 
-// Resolve returns the base that ref names now, a tag or a digest. It asks the registry once for a tag.
-func Resolve(ctx context.Context, ref string, names []name.Option, options ...remote.Option) (Base, error) {
-	base, err := Remote(ref, names, options...)
-	if !errors.Is(err, ErrFloating) {
-		return base, err
+// Resolve returns the base that ref names now. It asks the registry once for a tag,
+// which can mean another image tomorrow: callers who promise the same digest for the
+// same inputs call [Remote].
+func Resolve(ctx context.Context, ref name.Reference, options ...remote.Option) (Base, error) {
+	if digest, is := ref.(name.Digest); is {
+		return Remote(ref.Name(), digest, options...), nil
 	}
-	tag, err := name.NewTag(ref, names...)
-	if err != nil {
-		return nil, fmt.Errorf("reading base %q: %w", ref, err)
-	}
-	found, err := remote.Head(tag, append(options[:len(options):len(options)], remote.WithContext(ctx))...)
+	found, err := remote.Head(ref, with(ctx, options)...)
 	if err != nil {
 		return nil, fmt.Errorf("resolving base %q: %w", ref, err)
 	}
-	return &remoteBase{name: ref, ref: tag.Context().Digest(found.Digest.String()), options: options}, nil
+	return Remote(ref.Name(), ref.Context().Digest(found.Digest.String()), options...), nil
 }
 
 type remoteBase struct {
@@ -69,8 +55,7 @@ func (b *remoteBase) Name() string { return b.name }
 func (b *remoteBase) Digest() (v1.Hash, error) { return v1.NewHash(b.ref.DigestStr()) }
 
 func (b *remoteBase) Image(ctx context.Context, platform v1.Platform) (v1.Image, error) {
-	options := append(b.options[:len(b.options):len(b.options)], remote.WithContext(ctx), remote.WithPlatform(platform))
-	image, err := remote.Image(b.ref, options...)
+	image, err := remote.Image(b.ref, append(with(ctx, b.options), remote.WithPlatform(platform))...)
 	if err != nil {
 		return nil, fmt.Errorf("fetching base %q for %s: %w", b.name, platform, err)
 	}

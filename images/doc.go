@@ -7,8 +7,8 @@
 // layers are archived anew whenever they are read. And it finds an image that was made
 // from the same inputs before, with one HEAD request, instead of making it again.
 //
-// It refuses a base that is named by a tag, entries that contradict each other, and
-// files of a kind that a layer cannot hold.
+// It refuses entries that contradict each other, and files of a kind that a layer
+// cannot hold.
 //
 // Building a Go program for two platforms onto the base made here:
 //

@@ -56,6 +56,9 @@ func (g Go) Image(ctx context.Context, pkg string) (Artifact, error) {
 // Images compiles main packages, one go build a platform, and returns the image of
 // each by the name of its program.
 func (g Go) Images(ctx context.Context, pkgs ...string) (map[string]Artifact, error) {
+	if g.Output != nil {
+		g.Output = narrate(g.Output)
+	}
 	dirs := make([]string, len(g.Platforms))
 	group, groupCtx := errgroup.WithContext(ctx)
 	for i, p := range g.Platforms {
@@ -220,7 +223,7 @@ func (g Go) command(ctx context.Context, env []string, args ...string) (string, 
 	var out, told bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &told
 	if g.Output != nil {
-		cmd.Stderr = io.MultiWriter(g.Output, &told)
+		cmd.Stderr = io.MultiWriter(&lines{w: g.Output}, &told)
 	}
 	if err := cmd.Run(); err != nil {
 		if ctx.Err() != nil {
