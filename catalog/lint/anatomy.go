@@ -26,27 +26,43 @@ var anatomyRules = []Rule{
 	{Name: "arrows", Doc: "No task imports another task, and nothing in internal/, images/, migrate/ or catalog/ imports a task.", tree: arrows},
 }
 
-func tektonValid(r *report) {
-	var err *apis.FieldError
+// tektonErrors are what Tekton's webhook would say to a document.
+func tektonErrors(d *tree.Document) *apis.FieldError {
 	ctx := context.Background()
-	switch d := r.doc; {
+	switch {
 	case d.Task != nil:
-		err = validate(ctx, d.Task.DeepCopy())
+		return validate(ctx, d.Task.DeepCopy())
 	case d.Pipeline != nil:
-		err = validate(ctx, d.Pipeline.DeepCopy())
+		return validate(ctx, d.Pipeline.DeepCopy())
 	case d.TaskRun != nil:
-		err = validate(ctx, d.TaskRun.DeepCopy())
+		run := d.TaskRun.DeepCopy()
+		run.Name = d.Name // as the server generates one
+		return validate(ctx, run)
 	case d.PipelineRun != nil:
-		err = validate(ctx, d.PipelineRun.DeepCopy())
+		run := d.PipelineRun.DeepCopy()
+		run.Name = d.Name
+		return validate(ctx, run)
 	}
-	for _, fe := range err.WrappedErrors() {
+	return nil
+}
+
+// Validate asks Tekton's own validation for a document; documents of other kinds pass.
+func Validate(d *tree.Document) error {
+	if err := tektonErrors(d); err != nil {
+		return err
+	}
+	return nil
+}
+
+func tektonValid(r *report) {
+	for _, fe := range tektonErrors(r.doc).WrappedErrors() {
 		var at tree.Path
 		if len(fe.Paths) > 0 {
 			at = tree.ParsePath(fe.Paths[0])
 		}
 		remedy := fe.Details
 		if remedy == "" {
-			remedy = "mend it as the Tekton documentation of " + strings.ToLower(r.doc.Kind) + "s says"
+			remedy = "mend it as Tekton's documentation of " + strings.ToLower(r.doc.Kind) + "s says"
 		}
 		r.found(at, remedy, "Tekton refuses it: %s", strings.ReplaceAll(fe.Message, "\n", " "))
 	}

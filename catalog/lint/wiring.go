@@ -2,6 +2,7 @@ package lint
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -20,12 +21,29 @@ func (r *report) taskSpecOf(pt *v1.PipelineTask) *v1.TaskSpec {
 	switch {
 	case pt.TaskSpec != nil:
 		return &pt.TaskSpec.TaskSpec
-	case pt.TaskRef != nil && pt.TaskRef.Resolver == "":
-		if u := r.tree.Task(pt.TaskRef.Name); u != nil && u.Main != nil {
+	case pt.TaskRef != nil:
+		if u := r.tree.Task(nameIn("task", pt.TaskRef.Name, pt.TaskRef.ResolverRef)); u != nil && u.Main != nil {
 			return &u.Main.Task.Spec
 		}
 	}
 	return nil
+}
+
+// nameIn is the name that a reference gives: its own, or what it asks the cluster resolver for.
+func nameIn(kind, name string, ref v1.ResolverRef) string {
+	if ref.Resolver == "cluster" && refParam(ref, "kind") == kind {
+		return refParam(ref, "name")
+	}
+	return name
+}
+
+func refParam(ref v1.ResolverRef, name string) string {
+	for _, p := range ref.Params {
+		if p.Name == name {
+			return p.Value.StringVal
+		}
+	}
+	return ""
 }
 
 func taskRefs(r *report, at tree.Path, spec *v1.PipelineSpec) {
@@ -46,10 +64,17 @@ func runRef(r *report) {
 }
 
 func (r *report) ref(at tree.Path, kind, name string, resolver v1.ResolverRef) {
-	if resolver.Resolver != "" {
-		if !pinned(resolver) {
-			r.found(at, "name a digest (bundle, http) or a full commit (git), or use a "+kind+" of this catalog", "the %s resolver is asked for something that can change", resolver.Resolver)
-		}
+	switch {
+	case resolver.Resolver == "":
+	case resolver.Resolver == "cluster" && r.doc.Pipeline != nil:
+		r.found(at, "write "+kind+"Ref: {name: …}; the release embeds the task", "the cluster resolver would give whatever the cluster holds then")
+		return
+	case resolver.Resolver == "cluster": // a sample that finds the installed catalog
+		name = nameIn(kind, name, resolver)
+	case !pinned(resolver):
+		r.found(at, "name a digest (bundle, http) or a full commit (git), or use a "+kind+" of this catalog", "the %s resolver is asked for something that can change", resolver.Resolver)
+		return
+	default:
 		return
 	}
 	units, u := r.tree.Tasks, r.tree.Task(name)
@@ -69,23 +94,17 @@ func names(units []*tree.Unit) string {
 	return strings.Join(list, ", ")
 }
 
+var fullCommit = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
+
 // pinned says whether a remote reference can only ever mean one content.
 func pinned(ref v1.ResolverRef) bool {
-	param := func(name string) string {
-		for _, p := range ref.Params {
-			if p.Name == name {
-				return p.Value.StringVal
-			}
-		}
-		return ""
-	}
 	switch ref.Resolver {
 	case "bundles":
-		return byDigest.MatchString(param("bundle"))
+		return byDigest.MatchString(refParam(ref, "bundle"))
 	case "http":
-		return param("digest") != ""
+		return refParam(ref, "digest") != ""
 	case "git":
-		return len(strings.Trim(param("revision"), "0123456789abcdef")) == 0 && len(param("revision")) >= 40
+		return fullCommit.MatchString(refParam(ref, "revision"))
 	}
 	return false
 }
@@ -136,14 +155,14 @@ func runWiring(r *report) {
 	var needs []v1.WorkspaceDeclaration
 	switch d := r.doc; {
 	case d.TaskRun != nil && d.TaskRun.Spec.TaskRef != nil:
-		u := r.tree.Task(d.TaskRun.Spec.TaskRef.Name)
+		u := r.tree.Task(nameIn("task", d.TaskRun.Spec.TaskRef.Name, d.TaskRun.Spec.TaskRef.ResolverRef))
 		if u == nil || u.Main == nil {
 			return
 		}
 		given, bindings = d.TaskRun.Spec.Params, d.TaskRun.Spec.Workspaces
 		declared, needs = u.Main.Task.Spec.Params, u.Main.Task.Spec.Workspaces
 	case d.PipelineRun != nil && d.PipelineRun.Spec.PipelineRef != nil:
-		u := r.tree.Pipeline(d.PipelineRun.Spec.PipelineRef.Name)
+		u := r.tree.Pipeline(nameIn("pipeline", d.PipelineRun.Spec.PipelineRef.Name, d.PipelineRun.Spec.PipelineRef.ResolverRef))
 		if u == nil || u.Main == nil {
 			return
 		}

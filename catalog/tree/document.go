@@ -19,7 +19,7 @@ import (
 type Document struct {
 	File string
 	Kind string
-	Name string // metadata.name, or metadata.generateName
+	Name string // metadata.name, or metadata.generateName with an x, as a server would complete it
 	Node *yaml.Node
 
 	Task        *v1.Task
@@ -61,6 +61,9 @@ func Parse(file string, data []byte) ([]*Document, []Problem) {
 		if len(node.Content) == 0 || node.Content[0].Tag == "!!null" {
 			continue
 		}
+		if top := node.Content[0]; top.HeadComment == "" {
+			top.HeadComment = node.HeadComment // what the file begins with belongs to its document
+		}
 		d, wrong := typed(file, node.Content[0])
 		problems = append(problems, wrong...)
 		if d != nil {
@@ -86,8 +89,8 @@ func typed(file string, node *yaml.Node) (*Document, []Problem) {
 		return nil, []Problem{{File: file, Line: node.Line, Column: node.Column, What: "not a Kubernetes object: no kind"}}
 	}
 	d := &Document{File: file, Kind: meta.Kind, Name: meta.Metadata.Name, Node: node}
-	if d.Name == "" {
-		d.Name = meta.Metadata.GenerateName
+	if d.Name == "" && meta.Metadata.GenerateName != "" {
+		d.Name = meta.Metadata.GenerateName + "x"
 	}
 	var into any
 	switch d.Kind {
