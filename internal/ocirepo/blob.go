@@ -24,6 +24,9 @@ func (r *Repository) ReadBlob(ctx context.Context, d v1.Descriptor, limit int64)
 			if b, err = readBounded(body, d.Size); err != nil {
 				return err
 			}
+			if int64(len(b)) < d.Size {
+				return io.ErrUnexpectedEOF
+			}
 			if Digest(b) != d.Digest {
 				return fmt.Errorf("%w: got %s", ErrCorrupt, Digest(b))
 			}

@@ -19,6 +19,10 @@ import (
 	"github.com/sluice-ci/sluice/internal/task"
 )
 
+// corruptTries is how often content is asked for again that does not match its
+// digest: a broken transfer passes, a registry that lies does not.
+const corruptTries = 2
+
 // request is one exchange with the registry, repeatable as often as it takes.
 type request struct {
 	method string
@@ -50,7 +54,7 @@ func (r *Repository) do(ctx context.Context, q request) (*http.Response, error) 
 			progress, attempt = q.progress(), 0
 			deadline = time.Now().Add(r.client.access.Budget)
 		}
-		if err == nil || !passing(err) {
+		if err == nil || !passing(err) || errors.Is(err, ErrCorrupt) && attempt == corruptTries {
 			return resp, err
 		}
 		if ctx.Err() != nil {
