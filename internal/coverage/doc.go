@@ -1,6 +1,7 @@
 // Package coverage reads, merges and compares test coverage in exact integers.
 //
-// It recognises a report by its content: the text profiles of `go test -coverprofile`. Several reports of one unit merge by place: a block or line that ran in any of them ran.
+// It recognises a report by its content: the text profiles of `go test -coverprofile`, GOCOVERDIR directories, LCOV,
+// Cobertura, JaCoCo and Clover. Several reports of one unit merge by place: a block or line that ran in any of them ran.
 // Memory grows with the distinct places, not with the lines read.
 //
 // It promises that no number is a rounded one where a rule decides ([Counts.Reaches]), and that totals of Go profiles

@@ -83,7 +83,7 @@ func TestGoProfilesAreRefusedWithTheLineToBlame(t *testing.T) {
 		"changed statements":   {"mode: set\na.go:1.1,2.2 3 1\na.go:1.1,2.2 4 1\n", "has 4 statements here and 3 before"},
 		"binary":               {"mode: set\n\x00\x01\x02\n", "line 2"},
 		"UTF-16":               {"\xff\xfem\x00o\x00d\x00e\x00", "UTF-16"},
-		"HTML of go tool":      {"<!DOCTYPE html>\n<html>", "begins no known format"},
+		"HTML of go tool":      {"<!DOCTYPE html>\n<html>", "root of no known coverage report"},
 		"a line without end":   {"mode: set\n" + strings.Repeat("x", 2<<20), "longer than"},
 		"blocks of two builds": {"mode: set\na.go:1.1,9.2 3 1\nmode: set\na.go:1.1,7.2 2 1\n", "two versions of the file"},
 	} {

@@ -13,12 +13,15 @@ import (
 	"path/filepath"
 )
 
-// ReadFile adds the report at name, in whichever format its content shows it to be in, and returns the
-// SHA-256 of what it read, in hex. Only regular files are opened: a pipe would wait for ever.
+// ReadFile adds the report at name, in whichever format its content shows it to be in, or the GOCOVERDIR that it is, and
+// returns the SHA-256 of what it read, in hex. Only regular files and directories are opened: a pipe would wait for ever.
 func (s *Set) ReadFile(ctx context.Context, name string) (digest string, err error) {
 	info, err := os.Stat(name)
 	if err != nil {
 		return "", fmt.Errorf("reading profile: %w", err)
+	}
+	if info.IsDir() {
+		return s.readCoverDir(ctx, name)
 	}
 	if !info.Mode().IsRegular() {
 		return "", fmt.Errorf("reading profile %q: not a regular file", name)
@@ -73,8 +76,12 @@ func recognise(r *bufio.Reader) (func(*Set, io.Reader) error, error) {
 		return nil, errors.New("it is empty: the tests that should write it did not, or were not asked to")
 	case bytes.HasPrefix(head, []byte("mode:")):
 		return readGo, nil
+	case bytes.HasPrefix(head, []byte("TN:")), bytes.HasPrefix(head, []byte("SF:")):
+		return readLCOV, nil
+	case head[0] == '<':
+		return readXML, nil
 	}
-	return nil, fmt.Errorf("%s… begins no known format: a Go profile begins with mode:", quote(firstLine(head)))
+	return nil, fmt.Errorf("%s begins no known format: Go profiles begin with mode:, LCOV with TN: or SF:, Cobertura, JaCoCo and Clover are XML", quote(firstLine(head)))
 }
 
 func firstLine(b []byte) []byte {

@@ -43,20 +43,21 @@ func comparePlaces(a, b Span) int {
 // Set merges what profiles say of the same places. Its memory grows with the distinct spans, not with how often they
 // are reported: 24 bytes a span and four to twelve for finding it.
 type Set struct {
-	unit   Unit
-	format string
-	pass   uint32
-	files  []*spans
-	byName map[string]*spans // as profiles name files
-	byPath map[string]*spans // as the source names them
-	locate func(format, name string) string
+	unit     Unit
+	format   string
+	pass     uint32
+	reported int // lines of line reports, repeated ones too
+	files    []*spans
+	byName   map[string]*spans // as profiles name files
+	byPath   map[string]*spans // as the source names them
+	locate   func(format, name string) (path string, found bool)
 }
 
-// NewSet returns an empty set. Locate maps a file's name in a report of the given format to its path in the source; nil
-// keeps names as they are, but for clean slashes.
-func NewSet(locate func(format, name string) string) *Set {
+// NewSet returns an empty set. Locate maps a file's name in a report of the given format to its path in the source and
+// says whether it is there; nil keeps names as they are, but for clean slashes. [Tree.Locate] is one.
+func NewSet(locate func(format, name string) (path string, found bool)) *Set {
 	if locate == nil {
-		locate = func(_, name string) string { return path.Clean(slashed(name)) }
+		locate = func(_, name string) (string, bool) { return path.Clean(slashed(name)), true }
 	}
 	return &Set{byName: map[string]*spans{}, byPath: map[string]*spans{}, locate: locate}
 }
@@ -77,22 +78,29 @@ func (s *Set) begin(format string, unit Unit) error {
 	return nil
 }
 
-func (s *Set) file(name []byte) *spans {
-	if f, ok := s.byName[string(name)]; ok {
+// file finds the file of a name, or of the first of several possible names that the source has, or else of the last.
+func (s *Set) file(name []byte, others ...string) *spans {
+	if f, ok := s.byName[string(name)]; ok && len(others) == 0 {
 		return f
 	}
-	where := s.locate(s.format, string(name))
+	where, found := s.locate(s.format, string(name))
+	for i := 0; !found && i < len(others); i++ {
+		where, found = s.locate(s.format, others[i])
+	}
 	f, ok := s.byPath[where]
 	if !ok {
 		f = &spans{path: where}
 		s.byPath[where] = f
 		s.files = append(s.files, f)
 	}
-	s.byName[string(name)] = f
+	if len(others) == 0 {
+		s.byName[string(name)] = f
+	}
 	return f
 }
 
 func (s *Set) line(f *spans, number uint32, state State) error {
+	s.reported++
 	return f.add(Span{StartLine: number, StartCol: 1, EndLine: number + 1, EndCol: 1, Count: 1}, state, s.pass)
 }
 
@@ -151,7 +159,7 @@ func (f *spans) find(s Span) int {
 		f.grow()
 	}
 	mask := uint32(len(f.index) - 1)
-	for slot := hash(s) & mask; ; slot = (slot + 1) & mask {
+	for slot := placeHash(s) & mask; ; slot = (slot + 1) & mask {
 		at := f.index[slot]
 		if at == 0 {
 			f.index[slot] = uint32(len(f.spans) + 1)
@@ -171,7 +179,7 @@ func (f *spans) grow() {
 	f.index = make([]uint32, size)
 	mask := uint32(len(f.index) - 1)
 	for i, s := range f.spans {
-		slot := hash(s) & mask
+		slot := placeHash(s) & mask
 		for f.index[slot] != 0 {
 			slot = (slot + 1) & mask
 		}
@@ -179,8 +187,8 @@ func (f *spans) grow() {
 	}
 }
 
-// hash mixes a place by multiplication (Knuth, TAOCP 6.4) and keeps the upper half, where the mixing is best.
-func hash(s Span) uint32 {
+// placeHash mixes a place by multiplication (Knuth, TAOCP 6.4) and keeps the upper half, where the mixing is best.
+func placeHash(s Span) uint32 {
 	start := uint64(s.StartLine)<<32 | uint64(s.StartCol)
 	end := uint64(s.EndLine)<<32 | uint64(s.EndCol)
 	x := (start*0x9e3779b97f4a7c15 ^ end) * 0xbf58476d1ce4e5b9

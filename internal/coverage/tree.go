@@ -96,23 +96,23 @@ func (t *Tree) Read(name string) ([]byte, error) {
 // Locate maps a file's name in a report to its path in the tree. Go profiles name files by import path, which the
 // go.mod files of the tree resolve; other reports name them absolutely, relative to some directory, or, as JaCoCo does,
 // relative to one of many source roots. A name that leads nowhere is returned cleaned.
-func (t *Tree) Locate(format, name string) string {
+func (t *Tree) Locate(format, name string) (where string, found bool) {
 	clean := path.Clean(slashed(name))
 	if t.Has(clean) {
-		return clean
+		return clean, true
 	}
 	if format == "Go" {
-		if found := t.byModule(clean); found != "" {
-			return found
+		if where := t.byModule(clean); where != "" {
+			return where, t.Has(where)
 		}
 		if len(t.modules) > 0 && !path.IsAbs(clean) {
-			return clean // a package of another module may have the same last elements as one here
+			return clean, false // a package of another module may have the same last elements as one here
 		}
 	}
-	if found := t.bySuffix(clean); found != "" {
-		return found
+	if where := t.bySuffix(clean); where != "" {
+		return where, true
 	}
-	return clean
+	return clean, false
 }
 
 func (t *Tree) byModule(name string) (found string) {
