@@ -50,15 +50,14 @@ func (c Counts) Below(other Counts) bool {
 	return left < right || left == right && leftLow < rightLow
 }
 
-// Percent is the share in percent with at most two decimals, rounded down, so that what is printed never looks better
+// Percent is the share in percent with two decimals, rounded down, so that what is printed never looks better
 // than what was measured. It is "none" when there is nothing to measure.
 func (c Counts) Percent() string {
 	if c.Total == 0 {
 		return "none"
 	}
 	h := c.hundredths()
-	s := fmt.Sprintf("%d.%02d", h/100, h%100)
-	return strings.TrimSuffix(strings.TrimRight(s, "0"), ".")
+	return fmt.Sprintf("%d.%02d", h/100, h%100)
 }
 
 // Float is Percent as a number, also rounded down to two decimals; 0 when there is nothing to measure.

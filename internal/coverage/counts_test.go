@@ -49,12 +49,12 @@ func TestPercentIsRoundedDown(t *testing.T) {
 		float          float64
 	}{
 		{79999, 100000, "79.99", 79.99},
-		{4, 5, "80", 80},
+		{4, 5, "80.00", 80},
 		{1, 3, "33.33", 33.33},
-		{712, 1000, "71.2", 71.2},
-		{0, 7, "0", 0},
+		{712, 1000, "71.20", 71.2},
+		{0, 7, "0.00", 0},
 		{0, 0, "none", 0},
-		{5, 5, "100", 100},
+		{5, 5, "100.00", 100},
 		{math.MaxUint64 - 1, math.MaxUint64, "99.99", 99.99},
 	} {
 		counts := coverage.Counts{Covered: c.covered, Total: c.total}

@@ -75,8 +75,8 @@ var badInputs = []badInput{
 	{name: "an absolute exclusion", args: []string{"--exclude=/workspace/source/**"}, code: 2, says: "relative to the source"},
 	{name: "79.95 % against 80 %", profile: "mode: set\nexample.com/shop/a.go:3.13,5.2 1599 1\nexample.com/shop/a.go:7.13,9.2 401 0\n", code: 1, says: "79.95 % of statements"},
 	{name: "79.999999 % against 80 %", profile: "mode: set\nexample.com/shop/a.go:3.13,5.2 79999999 1\nexample.com/shop/a.go:7.13,9.2 20000001 0\n", code: 1, says: "79.99 % of statements"},
-	{name: "a duplicate of -coverpkg that would count twice", profile: "mode: set\nexample.com/shop/a.go:3.13,5.2 1 1\nexample.com/shop/a.go:7.13,9.2 1 0\nexample.com/shop/a.go:3.13,5.2 1 1\nexample.com/shop/a.go:3.13,5.2 1 1\nexample.com/shop/a.go:3.13,5.2 1 1\n", code: 1, says: "50 % of statements covered (1/2)"},
-	{name: "an untested package beside a tested one", files: map[string]string{"source/b/b.go": "package b\n"}, profile: "mode: set\nexample.com/shop/a.go:3.13,5.2 1 1\nexample.com/shop/b/b.go:3.13,5.2 9 0\n", code: 1, says: "worst: b 0 %"},
+	{name: "a duplicate of -coverpkg that would count twice", profile: "mode: set\nexample.com/shop/a.go:3.13,5.2 1 1\nexample.com/shop/a.go:7.13,9.2 1 0\nexample.com/shop/a.go:3.13,5.2 1 1\nexample.com/shop/a.go:3.13,5.2 1 1\nexample.com/shop/a.go:3.13,5.2 1 1\n", code: 1, says: "50.00 % of statements covered (1/2)"},
+	{name: "an untested package beside a tested one", files: map[string]string{"source/b/b.go": "package b\n"}, profile: "mode: set\nexample.com/shop/a.go:3.13,5.2 1 1\nexample.com/shop/b/b.go:3.13,5.2 9 0\n", code: 1, says: "worst: b 0.00 %"},
 }
 
 func remove(name string) func(*testing.T, string) {
