@@ -11,7 +11,7 @@ import (
 )
 
 var describedRules = []Rule{
-	{Name: "description", Doc: "spec.description begins with one sentence that says what it does; hubs and the command's help show it.", document: description},
+	{Name: "description", Doc: "A description begins with one sentence that says what it does, which hubs and the command's help show.", document: description},
 	{Name: "described", Doc: "Every param, workspace and result has a description, since the YAML is the interface that people read.", document: described},
 	{Name: "param-name", Doc: "Names of params and workspaces are lower-case words with dashes, so that the same name can be a flag.", document: paramName},
 	{Name: "one-list", Doc: "All params of a task are strings but for one list at most, because a command line can end in one list.", taskSpec: oneList},
