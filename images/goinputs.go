@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"sort"
-	"strconv"
 
 	"golang.org/x/mod/modfile"
 )
@@ -51,7 +50,7 @@ func (g Go) Inputs(ctx context.Context, pkg string) (Inputs, error) {
 	delete(env, "GOMOD")
 	delete(env, "GOWORK")
 	h.addMap(env)
-	h.add(here, pkg, base.String(), g.base().Name(), g.Toolchain, strconv.FormatInt(g.Created.Unix(), 10))
+	h.add(here, pkg, base.String(), g.base().Name(), g.Toolchain, wholeSeconds(g.Created).String())
 	h.add(g.flags()...)
 	h.addMap(g.Annotations)
 	var platforms []string

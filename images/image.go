@@ -5,7 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"sort"
+	"slices"
+	"strings"
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -35,6 +36,11 @@ type Spec struct {
 	Configure   func(*v1.Config)  // changes the base's run configuration; may be nil
 	Annotations map[string]string // beside those of the base and of the time
 	Created     time.Time         // every time in the image; the zero value is 1970 (SOURCE_DATE_EPOCH=0)
+
+	// Merge reads the base's layers, and keeps its directories and its symbolic links to
+	// directories as they are where layers add files below them. Without it, entries are
+	// taken as they stand, and nothing of the base is read but its configuration.
+	Merge bool
 }
 
 // Platform is what is added to the base for one platform.
@@ -67,20 +73,15 @@ func Build(ctx context.Context, spec Spec) (Artifact, error) {
 	if len(spec.Platforms) == 0 {
 		return nil, errors.New("building an image: no platform is given")
 	}
-	if spec.Created.IsZero() {
-		spec.Created = time.Unix(0, 0)
-	}
-	spec.Created = spec.Created.UTC().Truncate(time.Second)
-	platforms := append([]Platform(nil), spec.Platforms...)
-	sort.SliceStable(platforms, func(i, j int) bool { return platforms[i].String() < platforms[j].String() })
-
+	spec.Created = wholeSeconds(spec.Created)
+	platforms := spec.sorted()
 	for i := 1; i < len(platforms); i++ {
 		if platforms[i].Equals(platforms[i-1].Platform) {
 			return nil, fmt.Errorf("building an image: platform %s is given twice", platforms[i])
 		}
 	}
 	adds := make([]mutate.IndexAddendum, len(platforms))
-	group, ctx := errgroup.WithContext(ctx)
+	var group errgroup.Group // without a context of its own: the base's layers are read long after, when they are pushed
 	for i, p := range platforms {
 		group.Go(func() error {
 			image, err := spec.image(ctx, p)
@@ -100,6 +101,20 @@ func Build(ctx context.Context, spec Spec) (Artifact, error) {
 	return spec.index(adds)
 }
 
+// sorted returns the platforms in the order of their names.
+func (s Spec) sorted() []Platform {
+	return slices.SortedStableFunc(slices.Values(s.Platforms), func(a, b Platform) int {
+		return strings.Compare(a.String(), b.String())
+	})
+}
+
+func wholeSeconds(t time.Time) time.Time {
+	if t.IsZero() {
+		return time.Unix(0, 0).UTC()
+	}
+	return t.UTC().Truncate(time.Second)
+}
+
 func (s Spec) image(ctx context.Context, p Platform) (v1.Image, error) {
 	base, err := s.Base.Image(ctx, p.Platform)
 	if err != nil {
@@ -114,7 +129,19 @@ func (s Spec) image(ctx context.Context, p Platform) (v1.Image, error) {
 	if s.Configure != nil {
 		s.Configure(&c.config.Config)
 	}
+	var files rootfs
+	if s.Merge {
+		if files, err = readRootfs(c.baseLayers); err != nil {
+			return nil, err
+		}
+	}
 	for _, add := range p.Layers {
+		if s.Merge {
+			if add.Entries, err = files.merge(add.Entries); err != nil {
+				return nil, err
+			}
+			files.apply(add.Entries)
+		}
 		l, err := newLayer(add.Entries, s.Created, c.layerType())
 		if err != nil {
 			return nil, err

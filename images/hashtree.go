@@ -40,7 +40,24 @@ func hashTree(ctx context.Context, root string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	parts := make([]string, 2*len(names))
+	hashes, err := hashFiles(ctx, names)
+	if err != nil {
+		return nil, err
+	}
+	parts := make([]string, 0, 2*len(names))
+	for i, name := range names {
+		relative, err := filepath.Rel(root, name)
+		if err != nil {
+			return nil, err
+		}
+		parts = append(parts, filepath.ToSlash(relative), hashes[i])
+	}
+	return parts, nil
+}
+
+// hashFiles hashes the contents of files, as many at a time as there are processors.
+func hashFiles(ctx context.Context, names []string) ([]string, error) {
+	hashes := make([]string, len(names))
 	group, ctx := errgroup.WithContext(ctx)
 	workers := runtime.GOMAXPROCS(0)
 	for w := range workers {
@@ -50,19 +67,15 @@ func hashTree(ctx context.Context, root string) ([]string, error) {
 				if err := ctx.Err(); err != nil {
 					return err
 				}
-				relative, err := filepath.Rel(root, names[i])
-				if err != nil {
-					return err
-				}
-				parts[2*i] = filepath.ToSlash(relative)
-				if parts[2*i+1], err = hashFile(names[i], buffer); err != nil {
+				var err error
+				if hashes[i], err = hashFile(names[i], buffer); err != nil {
 					return err
 				}
 			}
 			return nil
 		})
 	}
-	return parts, group.Wait()
+	return hashes, group.Wait()
 }
 
 // hashFile hashes the content of a file. A link counts as what it points to, as it does
