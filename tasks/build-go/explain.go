@@ -5,26 +5,9 @@ import (
 	"regexp"
 	"strings"
 
-	"github.com/google/go-containerregistry/pkg/name"
-
 	"github.com/sluice-ci/sluice/images"
-	"github.com/sluice-ci/sluice/internal/registry"
 	"github.com/sluice-ci/sluice/internal/task"
 )
-
-// explain gives a failure its exit code: the go command's by what it said, any other
-// is the registry's.
-func explain(err error, o *options, repository name.Repository) error {
-	var failed *images.GoError
-	if errors.As(err, &failed) {
-		return explainGo(failed, o)
-	}
-	var answered interface{ Temporary() bool }
-	if errors.As(err, &answered) {
-		return registry.Explain(errors.Unwrap(err), "publishing to", repository)
-	}
-	return err
-}
 
 var (
 	// diagnostic is a line such as internal/a/a.go:3:9: undefined: x
@@ -35,24 +18,30 @@ var (
 	missing = regexp.MustCompile(`no required module provides|missing go\.sum entry|updates to go\.mod needed|cannot find module|inconsistent vendoring|no Go files in|directory not found|go\.mod file not found|module lookup disabled`)
 )
 
-func explainGo(failed *images.GoError, o *options) error {
+// explainGo gives a failure of the go command its exit code, by what it said. Other
+// errors stay as they are.
+func explainGo(err error, pkg string) error {
+	var failed *images.GoError
+	if !errors.As(err, &failed) {
+		return err
+	}
 	out := failed.Output
 	switch {
 	case unreachable.MatchString(out):
-		return task.Undecided("downloading modules of %s: %s", o.pkg, first(out)).
+		return task.Undecided("downloading modules of %s: %s", pkg, first(out)).
 			WithRemedy("is the module proxy reachable from here? goproxy names another, the workspace ca adds its CA")
 	case missing.MatchString(out):
-		return task.Misconfigured("loading %s: %s", o.pkg, first(out)).
+		return task.Misconfigured("loading %s: %s", pkg, first(out)).
 			WithRemedy("run `go mod tidy` (and `go mod vendor`) and commit the result; package and directory say what is built")
 	case diagnostic.MatchString(out):
 		lines := diagnostic.FindAllString(out, -1)
-		refusal := task.Refuse("%s does not compile: %s", o.pkg, lines[0])
+		refusal := task.Refuse("%s does not compile: %s", pkg, lines[0])
 		if more := len(lines) - 1; more > 0 {
-			return refusal.WithRemedy("and %d more above; `go build %s` shows them on your machine", more, o.pkg)
+			return refusal.WithRemedy("and %d more above; `go build %s` shows them on your machine", more, pkg)
 		}
-		return refusal.WithRemedy("`go build %s` shows it on your machine", o.pkg)
+		return refusal.WithRemedy("`go build %s` shows it on your machine", pkg)
 	}
-	return task.Misconfigured("building %s: %s", o.pkg, first(out)).WithRemedy("the go command's own words are above")
+	return task.Misconfigured("building %s: %s", pkg, first(out)).WithRemedy("the go command's own words are above")
 }
 
 // first is the first line that says something, without the narration of downloads.

@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 
@@ -141,39 +140,4 @@ func TestAnInterruptedBuildCleansUp(t *testing.T) {
 	left, err := os.ReadDir(tmp)
 	require.NoError(t, err)
 	require.Empty(t, left, "scratch directories are removed")
-}
-
-func TestFailuresOfTheGoCommandGetTheirExitCode(t *testing.T) {
-	for output, want := range map[string]struct {
-		code int
-		says string
-	}{
-		"# example.com/x\n./main.go:3:9: undefined: a\n./main.go:4:9: undefined: b":                                                                            {1, "./cmd does not compile: ./main.go:3:9: undefined: a"},
-		"go: downloading a v1.0.0\nmain.go:4:2: a@v1.0.0: Get \"https://proxy.example.com/a/@v/v1.0.0.zip\": dial tcp: lookup proxy.example.com: no such host": {3, "downloading modules of ./cmd: main.go:4:2: a@v1.0.0"},
-		"main.go:4:2: no required module provides package example.com/a; to add it:\n\tgo get example.com/a":                                                   {2, "loading ./cmd: main.go:4:2: no required module provides package"},
-		"main.go:4:2: missing go.sum entry for module providing package example.com/a":                                                                         {2, "loading ./cmd: main.go:4:2: missing go.sum entry"},
-		"stat /x/cmd: directory not found": {2, "loading ./cmd: stat /x/cmd"},
-		"go: a@v1.0.0: reading https://proxy.example.com/a/@v/v1.0.0.mod: 503 Service Unavailable": {3, "downloading modules of ./cmd"},
-		"signal: killed": {2, "building ./cmd: signal: killed"},
-	} {
-		err := explainGo(failedGo(output), &options{pkg: "./cmd"})
-		require.Equal(t, want.code, task.Code(err), output)
-		require.Contains(t, err.Error(), want.says)
-		require.NotContains(t, err.Error(), "\n")
-	}
-}
-
-func TestPlatformsAreNamedInFull(t *testing.T) {
-	var p platforms
-	require.NoError(t, p.Set("linux/amd64, linux/arm/v7"))
-	require.Equal(t, "linux/amd64,linux/arm/v7", p.String())
-	for text, says := range map[string]string{
-		"":                        `"" is not a platform`,
-		"linux":                   `"linux" is not a platform`,
-		"windows/amd64":           `"windows/amd64" is not a platform`,
-		"linux/amd64,linux/amd64": `is there twice`,
-		"linux/a/b/c":             `is not a platform`,
-	} {
-		require.Regexp(t, regexp.QuoteMeta(says), p.Set(text).Error())
-	}
 }
