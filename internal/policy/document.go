@@ -268,3 +268,12 @@ func (p *Policy) requirements(e *Environment) []Requirement {
 	}
 	return append(all, e.Evidence...)
 }
+
+// TargetTag is the tag that a promotion moves: the target's, or the name of the
+// environment.
+func (e *Environment) TargetTag() string {
+	if strings.Contains(e.Target[strings.LastIndexByte(e.Target, '/')+1:], ":") {
+		return e.Target
+	}
+	return e.Target + ":" + e.Name
+}

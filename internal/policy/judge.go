@@ -337,3 +337,12 @@ func (r *Requirement) check(f *facts) error {
 	}
 	return err
 }
+
+// VerifiedBy tells whether a key of an identity, valid at a time, verifies something.
+func (p *Policy) VerifiedBy(identity string, at time.Time, verify func(*keys.Public) error) error {
+	key, err := p.keyFor(at, verify)
+	if err == nil && key.Identity != identity {
+		err = fmt.Errorf("signed by %q, not by %q", key.Identity, identity)
+	}
+	return err
+}

@@ -6,8 +6,12 @@
 // image whose evidence is missing, that blobs within one registry are mounted and
 // not moved, and that a rerun after a kill at any moment completes the promotion.
 //
-// It refuses a source by tag (a tag can move between two looks at it) and a
-// source that is not complete.
+// For an environment of a promotion policy it verifies the evidence at the source and
+// again at the target, and signs a record of the promotion before the tag moves.
+//
+// It refuses a source by tag (a tag can move between two looks at it), a source that
+// is not complete, evidence that does not meet the policy, an environment out of
+// order, and a promotion while another one is going on.
 //
 //	promote --image=registry.example.com/dev/app@sha256:… --target=registry.example.com/prod/app:v1
 package main
@@ -23,6 +27,7 @@ import (
 
 	"github.com/sluice-ci/sluice/internal/closure"
 	"github.com/sluice-ci/sluice/internal/ocirepo"
+	"github.com/sluice-ci/sluice/internal/promotion"
 	"github.com/sluice-ci/sluice/internal/registry"
 	"github.com/sluice-ci/sluice/internal/task"
 )
@@ -30,46 +35,78 @@ import (
 const defaultBudget = 2 * time.Minute
 
 type options struct {
-	registry *registry.Options
-	image    string
-	target   string
-	budget   time.Duration
-	plan     bool
+	registry    *registry.Options
+	policy      *promotion.Options
+	key         string
+	image       string
+	target      string
+	environment string
+	commit      string
+	run         string
+	budget      time.Duration
+	plan        bool
 }
 
 func promote(ctx context.Context, r *task.Run, o *options) error {
-	access, err := o.registry.Client()
+	m, err := o.move()
 	if err != nil {
 		return err
-	}
-	image, err := access.Digest(o.image)
-	if err != nil {
-		return err
-	}
-	target, err := targetTag(access, o.target)
-	if err != nil {
-		return err
-	}
-	client := ocirepo.New(ocirepo.Access{Keychain: access.Keychain, Transport: access.Transport, Budget: o.budget})
-	m := &move{
-		digest: v1.Hash{Algorithm: "sha256", Hex: image.DigestStr()[len("sha256:"):]},
-		source: client.Open(image.Context(), ocirepo.Pull),
-		target: client.Open(target.Context(), ocirepo.Push, image.Context()),
-		tag:    target.TagStr(),
 	}
 	if o.plan {
 		r.WithoutResults()
 		return ocirepo.Explain(m.plan(ctx, r.Stdout))
 	}
-	r.Attr("oci.manifest.digest", image.DigestStr())
+	r.Attr("oci.manifest.digest", m.digest.String())
 	if err := m.run(ctx, r); err != nil {
 		return ocirepo.Explain(err)
 	}
+	record := ""
+	if m.admission != nil {
+		record = m.admission.chain.Newest.Manifest.String()
+	}
 	return errors.Join(
-		r.Result("IMAGE_URL", target.String()),
-		r.Result("IMAGE_DIGEST", image.DigestStr()),
-		r.Result("IMAGE_REF", target.Context().Digest(image.DigestStr()).String()),
+		r.Result("IMAGE_URL", m.target.Name.String()+":"+m.tag),
+		r.Result("IMAGE_DIGEST", m.digest.String()),
+		r.Result("IMAGE_REF", m.target.Name.Digest(m.digest.String()).String()),
+		r.Result("record", record),
 	)
+}
+
+// move settles what goes where.
+func (o *options) move() (*move, error) {
+	access, err := o.registry.Client()
+	if err != nil {
+		return nil, err
+	}
+	image, err := access.Digest(o.image)
+	if err != nil {
+		return nil, err
+	}
+	client := ocirepo.New(ocirepo.Access{Keychain: access.Keychain, Transport: access.Transport, Budget: o.budget})
+	m := &move{source: client.Open(image.Context(), ocirepo.Pull)}
+	if m.digest, err = v1.NewHash(image.DigestStr()); err != nil {
+		return nil, err
+	}
+	text := o.target
+	switch {
+	case o.environment != "" && o.target != "":
+		return nil, task.Misconfigured("target and environment are both set").
+			WithRemedy("leave target empty: the policy says where %q is", o.environment)
+	case o.environment != "":
+		if m.admission, err = o.admission(client, access); err != nil {
+			return nil, err
+		}
+		text = m.admission.environment.TargetTag()
+	case o.target == "":
+		return nil, task.Misconfigured("neither target nor environment is set").
+			WithRemedy("name a target registry/path:tag, or an environment of a policy")
+	}
+	target, err := targetTag(access, text)
+	if err != nil {
+		return nil, err
+	}
+	m.target, m.tag = client.Open(target.Context(), ocirepo.Push, image.Context()), target.TagStr()
+	return m, nil
 }
 
 // targetTag parses a target, which has a tag and no digest: the digest is the source's.
@@ -91,9 +128,13 @@ type move struct {
 	digest         v1.Hash
 	source, target *ocirepo.Repository
 	tag            string
+	admission      *admission // nil without an environment
 }
 
 func (m *move) run(ctx context.Context, r *task.Run) error {
+	if m.admission != nil {
+		return m.admit(ctx, r)
+	}
 	before, err := m.target.Head(ctx, m.tag)
 	if err != nil && !errors.Is(err, ocirepo.ErrNotFound) {
 		return err
@@ -101,14 +142,8 @@ func (m *move) run(ctx context.Context, r *task.Run) error {
 	if before.Digest == m.digest {
 		return m.refresh(ctx, r, before)
 	}
-	c, err := closure.Discover(ctx, m.source, m.digest)
+	c, err := m.copy(ctx, r)
 	if err != nil {
-		return err
-	}
-	for _, p := range c.Problems {
-		r.Printf("left behind: %s", p)
-	}
-	if err := c.Copy(ctx, m.target); err != nil {
 		return err
 	}
 	if err := c.Tag(ctx, m.target, m.tag); err != nil {
@@ -116,6 +151,18 @@ func (m *move) run(ctx context.Context, r *task.Run) error {
 	}
 	r.Printf("promoted %s to %s:%s with %s", m.digest, m.target.Name, m.tag, c.Summary())
 	return nil
+}
+
+// copy brings everything but the tag.
+func (m *move) copy(ctx context.Context, r *task.Run) (*closure.Closure, error) {
+	c, err := closure.Discover(ctx, m.source, m.digest)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range c.Problems {
+		r.Printf("left behind: %s", p)
+	}
+	return c, c.Copy(ctx, m.target)
 }
 
 // refresh is what is left to do where the tag is at the digest already: bring
