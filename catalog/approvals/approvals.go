@@ -94,7 +94,7 @@ func (c Change) assign(owners []string, taken []string) []string {
 		if strings.EqualFold(a.Reviewer, c.Author) || slices.Contains(taken, a.Reviewer) || !a.standsFor(owners[0]) {
 			continue
 		}
-		if rest := c.assign(owners[1:], append(taken[:len(taken):len(taken)], a.Reviewer)); len(rest) < len(best) {
+		if rest := c.assign(owners[1:], append(taken[:len(taken):len(taken)], a.Reviewer)); len(rest) <= len(best) {
 			best = rest
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"regexp"
 	"strconv"
+	"strings"
 
 	v1 "github.com/tektoncd/pipeline/pkg/apis/pipeline/v1"
 	"go.yaml.in/yaml/v3"
@@ -111,7 +112,8 @@ func typed(file string, node *yaml.Node) (*Document, []Problem) {
 	}
 	strict, err := kjson.UnmarshalStrict(data, into)
 	if err != nil {
-		return nil, []Problem{{File: file, Line: node.Line, Column: node.Column, What: err.Error()}}
+		line, column := d.Position(pathIn(err.Error()))
+		return nil, []Problem{{File: file, Line: line, Column: column, What: strings.TrimPrefix(err.Error(), "json: ")}}
 	}
 	var problems []Problem
 	for _, s := range strict {
@@ -122,14 +124,14 @@ func typed(file string, node *yaml.Node) (*Document, []Problem) {
 }
 
 var (
-	quoted = regexp.MustCompile(`"([^"]+)"`)
+	quoted = regexp.MustCompile(`"([^"]+)"|struct field \w+\.(\S+) of type`)
 	onLine = regexp.MustCompile(`line (\d+):? ?`)
 )
 
-// pathIn finds the field path that a strict-decoding error quotes.
+// pathIn finds the field path that a decoding error names.
 func pathIn(message string) Path {
 	if m := quoted.FindStringSubmatch(message); m != nil {
-		return ParsePath(m[1])
+		return ParsePath(m[1] + m[2])
 	}
 	return nil
 }
