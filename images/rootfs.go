@@ -13,7 +13,7 @@ import (
 )
 
 // maxBaseFiles bounds what is remembered of a base: an image of more files is no base.
-const maxBaseFiles = 2_000_000
+const maxBaseFiles = 500_000
 
 // rootfs is what a base holds: every path, with what is known of it, but no content.
 type rootfs map[string]Entry
@@ -152,6 +152,15 @@ func (r rootfs) directory(name string) (string, error) {
 	return at, nil
 }
 
+// LayoutError says that a file cannot lie where it was put.
+type LayoutError struct {
+	Path string // in the image
+	err  error
+}
+
+func (e *LayoutError) Error() string { return fmt.Sprintf("adding %q: %s", e.Path, e.err) }
+func (e *LayoutError) Unwrap() error { return e.err }
+
 // merge turns entries into a layer that leaves the base's own directories, and its
 // symbolic links to directories, as they are: entries go where the links lead, and every
 // directory above them is written as the base has it, because runtimes disagree
@@ -163,10 +172,10 @@ func (r rootfs) merge(entries []Entry) ([]Entry, error) {
 		name := clean(e.Path)
 		target, err := r.place(e)
 		if err != nil {
-			return nil, fmt.Errorf("adding %q: %w", "/"+name, err)
+			return nil, &LayoutError{"/" + name, err}
 		}
 		if other, ok := placed[target]; ok && !(e.Mode.IsDir() && other.Mode.IsDir()) {
-			return nil, fmt.Errorf("adding %q: another file of the layer goes to %q too", "/"+name, "/"+target)
+			return nil, &LayoutError{"/" + name, fmt.Errorf("another file of the layer goes to %q too", "/"+target)}
 		}
 		moved[name], e.Path = target, target
 		if before, ok := r[target]; ok && e.Mode.IsDir() && before.Mode.IsDir() {
