@@ -68,6 +68,10 @@ func lintTree(cmd *cobra.Command, root, format string, paths []string) error {
 	if n := len(findings); n > 0 {
 		return task.Refuse("%d %s", n, plural(n, "finding", "findings")).WithRemedy("mend what is listed above; catalog lint --rules says why each rule is there")
 	}
+	if len(paths) > 0 {
+		fmt.Fprintln(cmd.ErrOrStderr(), "no finding in", strings.Join(paths, ", "))
+		return nil
+	}
 	fmt.Fprintf(cmd.ErrOrStderr(), "%d %s and %d %s keep all %d rules\n",
 		len(t.Tasks), plural(len(t.Tasks), "task", "tasks"), len(t.Pipelines), plural(len(t.Pipelines), "pipeline", "pipelines"), len(lint.Rules))
 	return nil

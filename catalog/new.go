@@ -11,6 +11,7 @@ import (
 
 	"github.com/sluice-ci/sluice/catalog/progress"
 	"github.com/sluice-ci/sluice/catalog/scaffold"
+	"github.com/sluice-ci/sluice/catalog/tree"
 	"github.com/sluice-ci/sluice/internal/task"
 )
 
@@ -35,19 +36,19 @@ table and the list of dependencies. Change it from there; CONTRIBUTING.md tells 
 	cmd.Flags().StringVar(&t.Summary, "summary", "", "What the task does, in one sentence with its full stop")
 	cmd.Flags().StringVar(&t.Category, "category", "Code Quality", "A category of Tekton's hub")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		tree, err := loadTree(*root)
+		dir, err := findRoot(*root)
 		if err != nil {
 			return err
 		}
-		t.Name, t.Module = args[0], tree.Module
-		files, err := scaffold.Write(tree.Root, t)
+		t.Name, t.Module = args[0], tree.Module(dir)
+		files, err := scaffold.Write(dir, t)
 		if err != nil {
 			return err
 		}
 		for _, f := range files {
 			fmt.Fprintln(cmd.OutOrStdout(), f)
 		}
-		return firstTest(cmd.Context(), cmd.ErrOrStderr(), tree.Root, t.Name)
+		return firstTest(cmd.Context(), cmd.ErrOrStderr(), dir, t.Name)
 	}
 	return cmd
 }

@@ -62,16 +62,22 @@ func rootFlag(cmd *cobra.Command) *string {
 	return root
 }
 
-// loadTree reads the catalog at root, or looks for it from the working directory upwards.
+// findRoot is the folder given, or the catalog's above the working directory.
+func findRoot(root string) (string, error) {
+	if root != "" {
+		return root, nil
+	}
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", fmt.Errorf("finding the catalog: %w", err)
+	}
+	return above(dir)
+}
+
 func loadTree(root string) (*tree.Tree, error) {
-	if root == "" {
-		dir, err := os.Getwd()
-		if err != nil {
-			return nil, fmt.Errorf("finding the catalog: %w", err)
-		}
-		if root, err = above(dir); err != nil {
-			return nil, err
-		}
+	root, err := findRoot(root)
+	if err != nil {
+		return nil, err
 	}
 	t, err := tree.Load(root)
 	if err != nil {

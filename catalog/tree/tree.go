@@ -80,10 +80,7 @@ func find(units []*Unit, name string) *Unit {
 // Load reads the catalog under root. Documents that cannot be read are in Problems; an error is returned only where there
 // is nothing to read or the file system fails.
 func Load(root string) (*Tree, error) {
-	t := &Tree{Root: root}
-	if data, err := os.ReadFile(filepath.Join(root, "go.mod")); err == nil {
-		t.Module = modfile.ModulePath(data)
-	}
+	t := &Tree{Root: root, Module: Module(root)}
 	var err error
 	if t.Tasks, err = t.units("Task", "tasks"); err != nil {
 		return nil, err
@@ -95,6 +92,15 @@ func Load(root string) (*Tree, error) {
 		return nil, fmt.Errorf("reading the catalog in %q: no folder in tasks/ or pipelines/", root)
 	}
 	return t, nil
+}
+
+// Module is the path of the Go module at root; "" without a go.mod.
+func Module(root string) string {
+	data, err := os.ReadFile(filepath.Join(root, "go.mod"))
+	if err != nil {
+		return ""
+	}
+	return modfile.ModulePath(data)
 }
 
 func (t *Tree) units(kind, dir string) ([]*Unit, error) {
