@@ -24,16 +24,22 @@ type decision struct {
 	measurement
 	rulings []ruling
 	verdict evidence.Verdict
-	reason  string // why there is no number, for a verdict without one
+	reason  string // why nothing was judged, for a misconfiguration
 }
 
 func gate(ctx context.Context, r *task.Run, o *options) error {
-	d, err := decide(ctx, o)
+	tree, err := coverage.OpenTree(o.source)
+	if err != nil {
+		return err
+	}
+	defer tree.Close()
+	d := &decision{options: o, verdict: evidence.Misconfigured, measurement: measurement{tree: tree, rules: &coverage.Rules{}}}
+	err = d.decide(ctx)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	if publishErr := d.publish(r); publishErr != nil {
-		return errors.Join(err, publishErr)
+	if err := d.publish(r); err != nil {
+		return err
 	}
 	if err != nil {
 		return err
@@ -41,35 +47,38 @@ func gate(ctx context.Context, r *task.Run, o *options) error {
 	for _, note := range d.notes {
 		r.Printf("note: %s", note)
 	}
-	if d.verdict == evidence.Pass {
-		r.Printf("%s", d.headline())
-		return nil
+	for _, c := range d.concessions {
+		r.Printf("this change concedes: %s: %s", place(c.Path, c.Line), c.What)
 	}
-	return d.refusal()
+	return d.outcome(r)
 }
 
 // decide measures and judges. Whatever stands in the way of a number is a misconfiguration.
-func decide(ctx context.Context, o *options) (*decision, error) {
-	d := &decision{options: o, verdict: evidence.Misconfigured}
-	m, err := measure(ctx, o)
-	if err != nil {
+func (d *decision) decide(ctx context.Context) error {
+	if err := d.measure(ctx, d.options); err != nil {
 		d.reason = err.Error()
-		return d, misconfigured(err)
+		return misconfigured(err)
 	}
-	d.measurement = *m
-	d.rulings, d.verdict = judge(o, m)
+	d.notes = append(d.notes, d.exclusions.idle()...)
+	d.rulings, d.verdict = judge(d.options, &d.measurement)
 	if len(d.rulings) == 0 {
 		d.verdict, d.reason = evidence.Misconfigured, "no minimum is set, so nothing could ever be refused"
-		return d, task.Misconfigured("%s", d.reason).WithRemedy("set --minimum or another minimum above 0")
+		return task.Misconfigured("%s", d.reason).WithRemedy("set --minimum or another minimum above 0")
 	}
-	return d, nil
+	return nil
 }
 
 // misconfigured adds what a person can do where the cause alone does not tell.
 func misconfigured(err error) error {
+	var known *task.Error
+	if errors.As(err, &known) {
+		e := task.Misconfigured("%w", err)
+		e.Remedy = known.Remedy
+		return e
+	}
 	e := task.Misconfigured("%w", err)
 	if errors.Is(err, fs.ErrNotExist) {
-		return e.WithRemedy("--profile is relative to the workspace reports, --rules to source; does the task that writes it run before this one?")
+		return e.WithRemedy("reports are looked for in the workspace reports, --rules in source; does the task that writes it run before this one?")
 	}
 	return e
 }
@@ -103,6 +112,7 @@ func (d *decision) publish(r *task.Run) error {
 	return nil
 }
 
+// shorten keeps the end of a text, which is where a path differs from others.
 func shorten(s string, most int) string {
 	if len(s) <= most {
 		return s

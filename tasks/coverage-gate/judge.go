@@ -15,29 +15,77 @@ type ruling struct {
 	subject string // what it is about: "" for everything, else a package or file
 	minimum coverage.Percent
 	coverage.Counts
+	wants   string // what the rule asks for, in words
+	verdict evidence.Verdict
 }
 
-func (r ruling) holds() bool { return r.Reaches(r.minimum) }
+func (r ruling) holds() bool { return r.verdict == evidence.Pass }
 
-// judge applies every rule; the verdict is pass only if all hold.
+func atLeast(rule, subject string, minimum coverage.Percent, counts coverage.Counts) ruling {
+	r := ruling{rule: rule, subject: subject, minimum: minimum, Counts: counts, wants: minimum.String() + " %", verdict: evidence.Fail}
+	if counts.Reaches(minimum) {
+		r.verdict = evidence.Pass
+	}
+	return r
+}
+
+// judge applies every rule. The verdict is pass only if all hold, and fail if any is broken.
 func judge(o *options, m *measurement) (rulings []ruling, verdict evidence.Verdict) {
 	if !o.minimum.IsZero() {
-		rulings = append(rulings, ruling{"minimum", "", o.minimum, m.report.Counts()})
+		rulings = append(rulings, atLeast("minimum", "", o.minimum, m.report.Counts()))
 	}
 	for _, p := range m.report.Packages() {
 		if minimum := m.rules.PackageMinimum(p.Path, o.minimumPackage); !minimum.IsZero() && p.Total > 0 {
-			rulings = append(rulings, ruling{"minimum-package", p.Path, minimum, p.Counts})
+			rulings = append(rulings, atLeast("minimum-package", p.Path, minimum, p.Counts))
 		}
 	}
 	for _, f := range m.report.Files {
 		if minimum := m.rules.FileMinimum(f.Path, o.minimumFile); !minimum.IsZero() && f.Counts().Total > 0 {
-			rulings = append(rulings, ruling{"minimum-file", f.Path, minimum, f.Counts()})
+			rulings = append(rulings, atLeast("minimum-file", f.Path, minimum, f.Counts()))
 		}
 	}
-	if slices.ContainsFunc(rulings, func(r ruling) bool { return !r.holds() }) {
-		return rulings, evidence.Fail
+	if !o.minimumPatch.IsZero() {
+		rulings = append(rulings, judgePatch(o.minimumPatch, m.change))
 	}
-	return rulings, evidence.Pass
+	if m.baseline != nil {
+		rulings = append(rulings, judgeBaseline(m.baseline, m.report.Counts()))
+	}
+	verdict = evidence.Pass
+	for _, r := range rulings {
+		if r.verdict == evidence.Fail || r.verdict == evidence.Insufficient && verdict == evidence.Pass {
+			verdict = r.verdict
+		}
+	}
+	return rulings, verdict
+}
+
+// judgePatch passes a patch that changes nothing that counts, such as one of documents, and does not decide about one
+// whose only changes are in source files that no report knows.
+func judgePatch(minimum coverage.Percent, change *coverage.Change) ruling {
+	r := atLeast("minimum-patch", "the patch", minimum, change.Counts())
+	if r.Total == 0 {
+		r.verdict = evidence.Pass
+		if len(change.Unmeasured) > 0 {
+			r.verdict = evidence.Insufficient
+		}
+	}
+	return r
+}
+
+func judgeBaseline(b *baseline, now coverage.Counts) ruling {
+	r := ruling{rule: "baseline", subject: b.name, Counts: now, verdict: evidence.Pass}
+	if b.before != nil {
+		r.wants = fmt.Sprintf("%s %% (%s) as before", b.before.Percent(), b.before)
+		if now.Below(*b.before) {
+			r.verdict = evidence.Fail
+		}
+		return r
+	}
+	r.wants = "nothing lost"
+	if len(b.lost) > 0 {
+		r.verdict = evidence.Fail
+	}
+	return r
 }
 
 // byShare sorts packages by their share, the worst first; of equal ones the one with the most uncovered.

@@ -16,11 +16,17 @@ func newCommand() *task.Command {
 	c.Var(&o.minimum, "minimum", "Least coverage of all files together, in percent, such as 80 or 79.95.")
 	c.Var(&o.minimumPackage, "minimum-package", "Least coverage of every package, that is directory, in percent; 0 asks for none.")
 	c.Var(&o.minimumFile, "minimum-file", "Least coverage of every file, in percent; 0 asks for none.")
+	c.Var(&o.minimumPatch, "minimum-patch", "Least coverage of what the patch added or rewrote, in percent; 0 asks for none.")
+	c.String(&o.patch, "patch", "", "Unified diff of the change, in the workspace reports; empty for none.")
+	c.String(&o.base, "base", "", "Commit or ref that the source's clone holds and the change is compared with, instead of a patch file; empty for none.")
+	c.String(&o.baseline, "baseline", "", "Report of the commit before the change, or evidence of this gate, in the workspace reports; nothing covered there may become uncovered. Empty for none.")
+	c.Strings(&o.rerun, "rerun-profile", "", "Reports of a second run of the same source; what ran there is flaky, not lost since the baseline.")
 	c.String(&o.rules, "rules", "", "File in the source with minimums and exclusions by path; empty for none.")
 	c.Strings(&o.exclude, "exclude", "", "Path patterns to leave out of every number, comma-separated, such as **/*.pb.go.")
 	c.Bool(&o.excludeGenerated, "exclude-generated", true, "Leave out files that say Code generated … DO NOT EDIT.")
+	c.Var(&o.partly, "partial-lines", "Whether a line counts of which a branch or an instruction never ran: covered or uncovered.")
 	declareResults(c)
-	c.Example("coverage-gate --source=. --reports=. --profile=cover.out --minimum=80")
+	declareExamples(c)
 	c.Run = func(ctx context.Context, r *task.Run) error { return gate(ctx, r, o) }
 	return c
 }

@@ -13,49 +13,53 @@ import (
 
 // measurement is what was found, before any rule is applied to it.
 type measurement struct {
-	report   *coverage.Report
-	excluded []exclusion
-	rules    *coverage.Rules
-	inputs   []evidence.Input
-	notes    []string
+	tree        *coverage.Tree
+	report      *coverage.Report // nil until there is a number
+	rules       *coverage.Rules
+	exclusions  *exclusions
+	change      *coverage.Change // nil without a patch
+	concessions []coverage.Concession
+	baseline    *baseline // nil without one
+	inputs      []evidence.Input
+	notes       []string
 }
 
-// exclusion is a file left out of every number, and why.
-type exclusion struct {
-	path, reason string
-	coverage.Counts
-}
-
-func measure(ctx context.Context, o *options) (*measurement, error) {
-	tree, err := coverage.OpenTree(o.source)
-	if err != nil {
-		return nil, err
-	}
-	defer tree.Close()
-	m := &measurement{rules: &coverage.Rules{}}
+// measure fills in m as far as it gets.
+func (m *measurement) measure(ctx context.Context, o *options) error {
 	if o.rules != "" {
-		if err := m.readRules(tree, o.rules); err != nil {
-			return nil, err
+		if err := m.readRules(o.rules); err != nil {
+			return err
 		}
 	}
-	report, err := m.readProfiles(ctx, o, tree, o.profiles)
-	if err != nil {
-		return nil, err
+	var err error
+	if m.exclusions, err = newExclusions(o, m.rules, m.tree); err != nil {
+		return err
 	}
-	if !slices.ContainsFunc(report.Files, func(f *coverage.File) bool { return tree.Has(f.Path) }) {
-		return nil, fmt.Errorf("none of the %d files of the profile is in the source, neither %s nor another: is it the profile of this source?",
+	report, err := m.readProfiles(ctx, o, o.profiles)
+	if err != nil {
+		return err
+	}
+	if !slices.ContainsFunc(report.Files, func(f *coverage.File) bool { return m.tree.Has(f.Path) }) {
+		return fmt.Errorf("none of the %d files of the profile is in the source, neither %s nor another: is it the profile of this source?",
 			len(report.Files), report.Files[0].Path)
 	}
-	if err := m.leaveOut(o, tree, report); err != nil {
-		return nil, err
+	kept, dropped := report.Split(m.exclusions.keeps)
+	m.exclusions.record(dropped)
+	if kept.Counts().Total == 0 {
+		return fmt.Errorf("every measured file is excluded (%d), so nothing is left to judge", len(dropped.Files))
 	}
+	if err := m.compare(ctx, o, kept); err != nil {
+		return err
+	}
+	m.report = kept
 	m.notes = append(m.notes, report.Notes...)
-	m.noteMissing(tree)
-	return m, nil
+	m.noteMissing()
+	m.notePartly(o)
+	return nil
 }
 
-func (m *measurement) readRules(tree *coverage.Tree, name string) error {
-	data, err := tree.Read(filepath.ToSlash(filepath.Clean(name)))
+func (m *measurement) readRules(name string) error {
+	data, err := m.tree.Read(filepath.ToSlash(filepath.Clean(name)))
 	if err == nil {
 		m.rules, err = coverage.ParseRules(data)
 	}
@@ -65,69 +69,49 @@ func (m *measurement) readRules(tree *coverage.Tree, name string) error {
 	return nil
 }
 
-func (m *measurement) readProfiles(ctx context.Context, o *options, tree *coverage.Tree, names []string) (*coverage.Report, error) {
+// readProfiles merges the named reports and notes what was read.
+func (m *measurement) readProfiles(ctx context.Context, o *options, names []string) (*coverage.Report, error) {
 	if len(names) == 0 {
 		return nil, errors.New("no profile is named")
 	}
-	set := coverage.NewSet(tree.Locate)
+	set := coverage.NewSet(m.tree.Locate)
 	for _, name := range names {
 		digest, err := set.ReadFile(ctx, o.inReports(name))
 		if err != nil {
 			return nil, err
 		}
-		m.inputs = append(m.inputs, evidence.Input{Name: name, Digest: map[string]string{"sha256": digest}})
+		m.input(name, digest)
 	}
-	return set.Report()
+	report, err := set.Report()
+	if err == nil && o.partly == "uncovered" {
+		report.PartlyAs(coverage.Uncovered)
+	}
+	return report, err
 }
 
-// leaveOut takes the excluded files out of the report, each for the first reason that holds.
-func (m *measurement) leaveOut(o *options, tree *coverage.Tree, report *coverage.Report) error {
-	rules := slices.Clone(m.rules.Exclude)
-	for _, text := range o.exclude {
-		p, err := coverage.ParsePattern(text)
-		if err != nil {
-			return fmt.Errorf("reading --exclude: %w", err)
-		}
-		rules = append(rules, coverage.ExcludeRule{Path: p, Reason: "--exclude=" + text})
-	}
-	used := make([]bool, len(rules))
-	kept, _ := report.Split(func(f *coverage.File) bool {
-		reason := ""
-		if i := slices.IndexFunc(rules, func(e coverage.ExcludeRule) bool { return e.Path.Match(f.Path) }); i >= 0 {
-			used[i], reason = true, rules[i].Reason
-		} else if o.excludeGenerated && tree.Has(f.Path) {
-			if source, err := tree.Read(f.Path); err == nil && coverage.IsGenerated(source) {
-				reason = "generated code"
-			}
-		}
-		if reason != "" {
-			m.excluded = append(m.excluded, exclusion{f.Path, reason, f.Counts()})
-		}
-		return reason == ""
-	})
-	for i, e := range rules {
-		if !used[i] {
-			m.notes = append(m.notes, fmt.Sprintf("exclusion %s matches no measured file", e.Path))
-		}
-	}
-	if kept.Counts().Total == 0 {
-		return fmt.Errorf("every measured file is excluded (%d), so nothing is left to judge", len(m.excluded))
-	}
-	m.report = kept
-	return nil
+func (m *measurement) input(name, sha256 string) {
+	m.inputs = append(m.inputs, evidence.Input{Name: name, Digest: map[string]string{"sha256": sha256}})
 }
 
 // noteMissing says which measured files the source does not have.
-func (m *measurement) noteMissing(tree *coverage.Tree) {
+func (m *measurement) noteMissing() {
 	count, first := 0, ""
 	for _, f := range m.report.Files {
-		if !tree.Has(f.Path) {
+		if !m.tree.Has(f.Path) {
 			if count++; first == "" {
 				first = f.Path
 			}
 		}
 	}
 	if count > 0 {
-		m.notes = append(m.notes, fmt.Sprintf("%d measured files are not in the source, such as %s; they are counted", count, first))
+		m.notes = append(m.notes, fmt.Sprintf("%s not in the source, such as %s; counted all the same",
+			plural(count, "measured file is", "measured files are"), first))
+	}
+}
+
+func (m *measurement) notePartly(o *options) {
+	if n := m.report.Counts().Partial; n > 0 {
+		m.notes = append(m.notes, fmt.Sprintf("%d of the covered %s ran only partly: a branch or an instruction never did; --partial-lines=uncovered counts them as uncovered",
+			n, m.report.Unit))
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"path/filepath"
 
 	"github.com/sluice-ci/sluice/internal/coverage"
@@ -16,17 +17,36 @@ type options struct {
 	minimum          coverage.Percent
 	minimumPackage   coverage.Percent
 	minimumFile      coverage.Percent
+	minimumPatch     coverage.Percent
+	patch            string
+	base             string
+	baseline         string
+	rerun            []string
 	rules            string
 	exclude          []string
 	excludeGenerated bool
+	partly           partialLines
 }
 
 func newOptions() *options {
-	o := &options{}
+	o := &options{partly: "covered"}
 	if err := o.minimum.Set("80"); err != nil {
 		panic(err)
 	}
 	return o
+}
+
+// partialLines is covered or uncovered.
+type partialLines string
+
+func (p *partialLines) String() string { return string(*p) }
+
+func (p *partialLines) Set(s string) error {
+	if s != "covered" && s != "uncovered" {
+		return fmt.Errorf("%q is neither covered nor uncovered", s)
+	}
+	*p = partialLines(s)
+	return nil
 }
 
 func declareResults(c *task.Command) {
@@ -38,15 +58,18 @@ func declareResults(c *task.Command) {
 	evidence.DeclareResult(c)
 }
 
+func declareExamples(c *task.Command) {
+	c.Example(
+		"coverage-gate --source=. --reports=. --profile=cover.out --minimum=80",
+		"coverage-gate --source=. --reports=. --base=origin/main --minimum-patch=80",
+		"coverage-gate --source=. --reports=coverage --profile=lcov.info --minimum=80",
+	)
+}
+
 // inReports is where a report lies: relative paths are in the workspace reports, wherever the gate runs.
 func (o *options) inReports(name string) string {
 	if filepath.IsAbs(name) {
 		return name
 	}
 	return filepath.Join(o.evidence.Reports, name)
-}
-
-// asksNothing is true where no rule could ever refuse.
-func (o *options) asksNothing() bool {
-	return o.minimum.IsZero() && o.minimumPackage.IsZero() && o.minimumFile.IsZero()
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"strings"
 
 	"github.com/sluice-ci/sluice/internal/evidence"
@@ -20,19 +19,32 @@ func (d *decision) predicate() evidence.Gate {
 	counts := d.report.Counts()
 	p.Measured["unit"] = d.report.Unit
 	p.Measured["coverage"], p.Measured["covered"], p.Measured["total"] = counts.Float(), counts.Covered, counts.Total
-	p.Measured["excludedFiles"] = len(d.excluded)
+	p.Measured["partlyCovered"], p.Measured["excludedFiles"] = counts.Partial, len(d.exclusions.files)
 	var rules []string
 	for _, kind := range []struct{ rule, name, text string }{
-		{"minimum", "coverage", "coverage"},
-		{"minimum-package", "packageCoverage", "coverage of every package"},
-		{"minimum-file", "fileCoverage", "coverage of every file"},
+		{"minimum", "coverage", "coverage >= "},
+		{"minimum-package", "packageCoverage", "coverage of every package >= "},
+		{"minimum-file", "fileCoverage", "coverage of every file >= "},
+		{"minimum-patch", "patchCoverage", "coverage of the patch >= "},
 	} {
-		lowest, ok := d.tightest(kind.rule)
-		if !ok {
-			continue
+		if lowest, ok := d.tightest(kind.rule); ok {
+			p.Measured[kind.name], p.Threshold[kind.name] = lowest.Float(), lowest.minimum.Float()
+			rules = append(rules, kind.text+lowest.wants)
 		}
-		p.Measured[kind.name], p.Threshold[kind.name] = lowest.Float(), lowest.minimum.Float()
-		rules = append(rules, fmt.Sprintf("%s >= %s %%", kind.text, lowest.minimum))
+	}
+	if d.change != nil {
+		patch := d.change.Counts()
+		p.Measured["patchCovered"], p.Measured["patchTotal"] = patch.Covered, patch.Total
+		p.Measured["concessions"] = len(d.concessions)
+	}
+	if r, ok := d.ofRule("baseline"); ok {
+		rules = append(rules, "baseline: "+r.wants)
+		if b := d.baseline.before; b != nil {
+			p.Threshold["covered"], p.Threshold["total"] = b.Covered, b.Total
+		} else {
+			p.Measured["lost"], p.Threshold["lost"] = len(d.baseline.lost), 0
+			p.Measured["flaky"] = len(d.baseline.flaky)
+		}
 	}
 	p.Rule = strings.Join(rules, "; ")
 	return p

@@ -2,28 +2,11 @@ package main
 
 import (
 	"fmt"
-	"path/filepath"
 	"strings"
 
+	"github.com/sluice-ci/sluice/internal/coverage"
 	"github.com/sluice-ci/sluice/internal/evidence"
-	"github.com/sluice-ci/sluice/internal/task"
 )
-
-// writeReports writes what people and other tools read.
-func (d *decision) writeReports() error {
-	for _, report := range []struct {
-		name   string
-		render func() []byte
-	}{
-		{"coverage-gate.md", d.summary},
-	} {
-		path := filepath.Join(d.options.evidence.Reports, report.name)
-		if err := task.WriteFile(path, report.render(), 0o644); err != nil {
-			return fmt.Errorf("writing report %q: %w", report.name, err)
-		}
-	}
-	return nil
-}
 
 // listed bounds the tables of the summary; the rest is counted.
 const listed = 20
@@ -42,41 +25,96 @@ func (d *decision) summary() []byte {
 	}
 	fmt.Fprintf(&b, "%s.\n", d.headline())
 	d.tableOfRulings(&b)
+	d.listConcessions(&b)
+	d.tableOfPatch(&b)
+	d.listRegressions(&b)
 	d.tableOfPackages(&b)
 	d.tableOfExclusions(&b)
-	if len(d.notes) > 0 {
-		b.WriteString("\nNotes:\n\n")
-		for i, note := range d.notes {
-			if i == listed {
-				fmt.Fprintf(&b, "- and %d more\n", len(d.notes)-listed)
-				break
-			}
-			fmt.Fprintf(&b, "- %s\n", escape(note))
-		}
-	}
+	list(&b, "Notes", d.notes)
 	return []byte(b.String())
 }
 
 func (d *decision) tableOfRulings(b *strings.Builder) {
 	rows := 0
 	for _, r := range d.rulings {
-		if r.holds() && r.rule != "minimum" {
-			continue
+		if r.holds() && (r.rule == "minimum-package" || r.rule == "minimum-file") {
+			continue // there are too many of those
 		}
 		if rows++; rows == 1 {
-			b.WriteString("\n| rule | of | covered | minimum | holds |\n| --- | --- | --- | --- | --- |\n")
+			b.WriteString("\n| rule | of | covered | asked for | verdict |\n| --- | --- | --- | --- | --- |\n")
 		}
 		if rows > listed {
 			continue
 		}
-		holds := "yes"
+		verdict := string(r.verdict)
 		if !r.holds() {
-			holds = "**no**"
+			verdict = "**" + verdict + "**"
 		}
-		fmt.Fprintf(b, "| %s | %s | %s %% (%s) | %s %% | %s |\n", r.rule, cell(r.subject, "everything"), r.Percent(), r.Counts, r.minimum, holds)
+		covered := r.Percent()
+		if r.Total > 0 {
+			covered += fmt.Sprintf(" %% (%s)", r.Counts)
+		}
+		fmt.Fprintf(b, "| %s | %s | %s | %s | %s |\n", r.rule, cell(r.subject, "everything"), covered, r.wants, verdict)
 	}
 	if rows > listed {
 		fmt.Fprintf(b, "\n%d more do not hold.\n", rows-listed)
+	}
+}
+
+// listConcessions tells the reviewer what makes coverage easier to reach without a test.
+func (d *decision) listConcessions(b *strings.Builder) {
+	var items []string
+	for _, c := range d.concessions {
+		items = append(items, place(c.Path, c.Line)+": "+c.What)
+	}
+	list(b, "This change makes coverage easier to reach without a test", items)
+}
+
+func (d *decision) tableOfPatch(b *strings.Builder) {
+	if d.change == nil {
+		return
+	}
+	b.WriteString("\nChanged:\n\n| file | covered | uncovered lines |\n| --- | --- | --- |\n")
+	for i, f := range d.change.Files {
+		if i == listed {
+			fmt.Fprintf(b, "\nand %d more files.\n", len(d.change.Files)-listed)
+			break
+		}
+		lines := strings.Join(ranges(f.Uncovered), ", ")
+		if f.Unknown {
+			lines += " (in no profile)"
+		}
+		fmt.Fprintf(b, "| %s | %s %% (%s) | %s |\n", cell(f.Path, ""), f.Percent(), f.Counts, lines)
+	}
+	list(b, "Changed, and in no report", d.change.Unmeasured)
+}
+
+func (d *decision) listRegressions(b *strings.Builder) {
+	if d.baseline == nil {
+		return
+	}
+	places := func(all []coverage.Regression) (items []string) {
+		for _, r := range all {
+			items = append(items, place(r.Path, r.Line))
+		}
+		return items
+	}
+	list(b, "Unchanged, ran in the baseline and not any more", places(d.baseline.lost))
+	list(b, "Flaky: did not run this time, but in the second run", places(d.baseline.flaky))
+}
+
+// list writes a titled list, if there is anything in it.
+func list(b *strings.Builder, title string, items []string) {
+	if len(items) == 0 {
+		return
+	}
+	fmt.Fprintf(b, "\n%s:\n\n", title)
+	for i, item := range items {
+		if i == listed {
+			fmt.Fprintf(b, "- and %d more\n", len(items)-listed)
+			return
+		}
+		fmt.Fprintf(b, "- %s\n", escape(item))
 	}
 }
 
@@ -93,13 +131,13 @@ func (d *decision) tableOfPackages(b *strings.Builder) {
 }
 
 func (d *decision) tableOfExclusions(b *strings.Builder) {
-	if len(d.excluded) == 0 {
+	if len(d.exclusions.files) == 0 {
 		return
 	}
 	fmt.Fprintf(b, "\nLeft out of every number, by rule:\n\n| file | covered | reason |\n| --- | --- | --- |\n")
-	for i, e := range d.excluded {
+	for i, e := range d.exclusions.files {
 		if i == listed {
-			fmt.Fprintf(b, "\nand %d more files.\n", len(d.excluded)-listed)
+			fmt.Fprintf(b, "\nand %d more files.\n", len(d.exclusions.files)-listed)
 			break
 		}
 		fmt.Fprintf(b, "| %s | %s | %s |\n", cell(e.path, ""), e.Counts, cell(e.reason, ""))
