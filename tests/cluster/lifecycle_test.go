@@ -1,0 +1,77 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/sluice-ci/sluice/tests/cluster/machine"
+	"github.com/stretchr/testify/require"
+)
+
+// TestLifecycle takes the cluster that is up, or starts one, through everything that can happen to it. It ends with the cluster down, and
+// with one start in the middle.
+func TestLifecycle(t *testing.T) {
+	places, err := findLayout()
+	require.NoError(t, err)
+	up(t)
+	reach, err := readAccess(places.EnvFile())
+	require.NoError(t, err)
+	m := machine.Machine{State: places.State}
+
+	t.Run("up of a cluster that is up keeps it", func(t *testing.T) {
+		pid, before := m.PID(), time.Now()
+		up(t)
+		require.Equal(t, pid, m.PID())
+		require.Less(t, time.Since(before), 30*time.Second)
+	})
+	t.Run("a task runs restricted, on a volume, from an image in the registry", func(t *testing.T) { testTaskRun(t, reach) })
+	t.Run("a folder of a volume goes with its claim", func(t *testing.T) { testVolumeGoes(t, places, reach) })
+	t.Run("status describes it", func(t *testing.T) {
+		require.Contains(t, cluster(t, "status"), reach.Registry)
+	})
+	t.Run("ending the first process ends everything", func(t *testing.T) {
+		require.NoError(t, syscall.Kill(m.PID(), syscall.SIGKILL))
+		require.Eventually(t, func() bool { return m.PID() == 0 }, 30*time.Second, 50*time.Millisecond)
+		seen := lookAtHost(t, places)
+		require.Empty(t, seen["processes"])
+		require.NotContains(t, seen["links"], "sluice0")
+	})
+	t.Run("down removes what a crash left", func(t *testing.T) {
+		cluster(t, "down")
+		require.Empty(t, lookAtHost(t, places)["cgroups"])
+	})
+	before := lookAtHost(t, places)
+	t.Run("up after down starts a new one and changes nothing of the host but a link", func(t *testing.T) {
+		up(t)
+		seen := lookAtHost(t, places)
+		for _, what := range []string{"mounts", "nftables", "settings"} {
+			require.Equal(t, before[what], seen[what], what)
+		}
+		require.Len(t, seen["links"], len(before["links"])+1)
+	})
+	t.Run("down leaves the host as it was", func(t *testing.T) {
+		cluster(t, "down")
+		require.Equal(t, before, lookAtHost(t, places))
+		_, err := os.Stat(places.EnvFile())
+		require.ErrorIs(t, err, os.ErrNotExist)
+	})
+	t.Run("down of a cluster that is down does nothing", func(t *testing.T) { cluster(t, "down") })
+}
+
+func up(t *testing.T) { t.Helper(); cluster(t, "up") }
+
+// cluster runs a command of this program as `go run .` does, and gives what it printed to standard output.
+func cluster(t *testing.T, args ...string) string {
+	t.Helper()
+	t.Setenv("CLUSTER", "")
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Minute)
+	defer cancel()
+	var stdout, stderr bytes.Buffer
+	require.Zero(t, run(ctx, args, &stdout, &stderr), "%s", stderr.String())
+	t.Logf("cluster %v\n%s", args, stderr.String())
+	return stdout.String()
+}

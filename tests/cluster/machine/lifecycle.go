@@ -1,0 +1,174 @@
+package machine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// running is what a machine leaves in its state folder, so that a later call finds it.
+type running struct {
+	PID     int      `json:"pid"`
+	Start   string   `json:"start"`   // of that process, in ticks since boot
+	Boot    string   `json:"boot"`    // of the host
+	Folders []string `json:"folders"` // made on the host as mount points
+}
+
+// Start starts the machine with program, which must call Init when its first argument is "machine-init" and Supervise when it is
+// "machine-supervise". It returns when the machine has its network; Follow tells how it goes on.
+func (m Machine) Start(ctx context.Context, program string) error {
+	log, err := os.Create(m.Log("machine"))
+	if err != nil {
+		return fmt.Errorf("opening the machine's log: %w", err)
+	}
+	defer log.Close()
+	r := running{Boot: bootID()}
+	for _, dir := range mountPoints {
+		if err := os.Mkdir(dir, 0o755); err == nil {
+			r.Folders = append(r.Folders, dir)
+		} else if !errors.Is(err, fs.ErrExist) {
+			return fmt.Errorf("making a mount point: %w", err)
+		}
+	}
+	cmd := exec.Command(program, "machine-init", m.State)
+	cmd.Stdout, cmd.Stderr, cmd.Dir = log, log, "/"
+	cmd.Env = []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Setsid:     true,
+		Cloneflags: syscall.CLONE_NEWNET | syscall.CLONE_NEWPID | syscall.CLONE_NEWNS | syscall.CLONE_NEWIPC | syscall.CLONE_NEWUTS,
+	}
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("starting the machine in its own namespaces: %w", err)
+	}
+	r.PID = cmd.Process.Pid
+	if r.Start, err = startTime(r.PID); err != nil {
+		return fmt.Errorf("starting the machine: %w", err)
+	}
+	data, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(m.path("running.json"), data, 0o644); err != nil {
+		return fmt.Errorf("noting the machine's process: %w", err)
+	}
+	go cmd.Wait() // so that an early end does not stay as a zombie, which would look alive
+	return connect(ctx, r.PID)
+}
+
+func (m Machine) running() (running, error) {
+	var r running
+	data, err := os.ReadFile(m.path("running.json"))
+	if err != nil {
+		return r, err
+	}
+	return r, json.Unmarshal(data, &r)
+}
+
+// PID is the host's number of the machine's first process, or 0 when it does not run.
+func (m Machine) PID() int {
+	r, err := m.running()
+	if err != nil || r.Boot != bootID() || !r.alive() {
+		return 0
+	}
+	return r.PID
+}
+
+func (r running) alive() bool {
+	start, err := startTime(r.PID)
+	return err == nil && start == r.Start
+}
+
+// Stop ends the machine and removes what it left on the host. Stopping one that does not run heals what a crash left. The state folder
+// stays, for its logs.
+func (m Machine) Stop(ctx context.Context) error {
+	r, err := m.running()
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("reading which process is the machine: %w", err)
+	}
+	if r.Boot == bootID() {
+		if err := r.kill(ctx); err != nil {
+			return err
+		}
+		if _, err := os.Stat("/sys/class/net/" + hostLink); err == nil {
+			_ = command(ctx, "ip", "link", "delete", hostLink) // it may go by itself meanwhile
+		}
+	}
+	for _, dir := range cgroups() {
+		if err := removeCgroup(ctx, dir); err != nil {
+			return err
+		}
+	}
+	for _, dir := range r.Folders {
+		if err := os.Remove(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("removing the mount point %q: %w", dir, err)
+		}
+	}
+	return os.Remove(m.path("running.json"))
+}
+
+// kill ends the first process; the kernel ends the rest and drops their mounts and interfaces.
+func (r running) kill(ctx context.Context) error {
+	for deadline := time.Now().Add(30 * time.Second); r.alive(); {
+		if err := syscall.Kill(r.PID, syscall.SIGKILL); err != nil && err != syscall.ESRCH {
+			return fmt.Errorf("ending the machine (process %d): %w", r.PID, err)
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("ending the machine: process %d is still there after 30 s", r.PID)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+	return nil
+}
+
+// removeCgroup removes a cgroup and those under it; the kernel lets go of one a moment after its last process.
+func removeCgroup(ctx context.Context, root string) error {
+	for deadline := time.Now().Add(10 * time.Second); ; {
+		var dirs []string
+		_ = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+			if err == nil && d.IsDir() {
+				dirs = append(dirs, path)
+			}
+			return nil
+		})
+		if len(dirs) == 0 {
+			return nil
+		}
+		var last error
+		for i := len(dirs) - 1; i >= 0; i-- {
+			if err := syscall.Rmdir(dirs[i]); err != nil {
+				last = fmt.Errorf("removing the cgroup %q: %w", dirs[i], err)
+			}
+		}
+		if last == nil {
+			return nil
+		}
+		if time.Now().After(deadline) {
+			return last
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+func bootID() string {
+	data, _ := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	return strings.TrimSpace(string(data))
+}

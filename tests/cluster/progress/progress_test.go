@@ -1,0 +1,52 @@
+package progress
+
+import (
+	"bytes"
+	"regexp"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestWithoutATerminalEveryTaskEndsInOnePlainLine(t *testing.T) {
+	var out bytes.Buffer
+	p := New(&out)
+	built, failed := p.Start("binaries"), p.StartAt("etcd", time.Now().Add(-2*time.Second))
+	built.Note("compiling")
+	built.Done("built %d", 3)
+	p.Say("a word between")
+	failed.Fail("exited")
+	failed.Done("a task ends once")
+	p.Close()
+	require.Regexp(t, regexp.MustCompile(`^✓ binaries +0\.\ds  built 3\na word between\n✗ etcd +2\.\ds  exited\n$`), out.String())
+}
+
+func TestATaskThatTakesLongGivesASignOfLife(t *testing.T) {
+	var out bytes.Buffer
+	p := New(&out)
+	p.Close()
+	task := p.Start("binaries")
+	task.Note("412 packages")
+	task.said = time.Now().Add(-heartbeat)
+	p.beat()
+	p.beat()
+	require.Regexp(t, regexp.MustCompile(`^… binaries +0\.\ds  412 packages\n$`), out.String())
+}
+
+func TestOnATerminalTheBlockIsRedrawnAndCutToItsWidth(t *testing.T) {
+	var out bytes.Buffer
+	p := New(&out)
+	p.Close()
+	p.width = 40
+	task := p.Start("binaries")
+	task.Note("a note that is longer than the terminal is wide")
+	p.erase()
+	p.draw()
+	task.Done("built")
+	for line := range bytes.Lines(out.Bytes()) {
+		require.LessOrEqual(t, len([]rune(string(regexp.MustCompile(`\x1b\[\d*[AK]`).ReplaceAll(line, nil)))), 41)
+	}
+	require.Contains(t, out.String(), "\x1b[1A\x1b[2K")
+	require.Zero(t, p.drawn)
+}
