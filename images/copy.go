@@ -26,6 +26,9 @@ type Copy struct {
 // Entries lists the files to copy. Symbolic links stay links, and are never followed;
 // files that are one by hard links stay one.
 //
+// A .git directory below From stays out: it changes with every clone, and holds what was
+// ever committed.
+//
 // It fails where From leads out of Root, on a name that a runtime would take for a
 // deletion (.wh.*), and on sockets, pipes and devices.
 func (c Copy) Entries() ([]Entry, error) {
@@ -92,6 +95,9 @@ func (w *copyWalk) add(name, source, target string, d fs.DirEntry) error {
 			return fs.SkipDir
 		}
 		return nil
+	}
+	if d.IsDir() && d.Name() == ".git" && source != path.Clean(w.From) {
+		return fs.SkipDir
 	}
 	if target == "" || target == "." {
 		return nil // the root directory stays the base's

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"time"
 
@@ -77,11 +78,21 @@ func (g Go) Images(ctx context.Context, pkgs ...string) (map[string]Artifact, er
 	if err != nil {
 		return nil, fmt.Errorf("compiling: %w", err)
 	}
+	artifacts := make([]Artifact, len(programs))
+	assembling := errgroup.Group{} // without a context of its own: see Build
+	assembling.SetLimit(runtime.GOMAXPROCS(0))
+	for i, p := range programs {
+		assembling.Go(func() (err error) {
+			artifacts[i], err = g.assemble(ctx, p.Name(), dirs)
+			return err
+		})
+	}
+	if err := assembling.Wait(); err != nil {
+		return nil, err
+	}
 	images := make(map[string]Artifact, len(programs))
-	for _, p := range programs {
-		if images[p.Name()], err = g.assemble(ctx, p.Name(), dirs); err != nil {
-			return nil, err
-		}
+	for i, p := range programs {
+		images[p.Name()] = artifacts[i]
 	}
 	return images, nil
 }

@@ -184,7 +184,7 @@ func TestABaseOfAnotherPlatformIsNamed(t *testing.T) {
 
 func TestFilesAreCopiedAsTheyAre(t *testing.T) {
 	root := t.TempDir()
-	for file, content := range map[string]string{"dist/a": "a", "dist/b/c.log": "c", "dist/b/d": "d", "dist/größe/名前": "u", "secret/key": "k", ".dockerignore": "**/*.log"} {
+	for file, content := range map[string]string{"dist/a": "a", "dist/b/c.log": "c", "dist/b/d": "d", "dist/größe/名前": "u", "secret/key": "k", "dist/.git/HEAD": "ref", ".dockerignore": "**/*.log"} {
 		write(t, root, file, content)
 	}
 	require.NoError(t, os.Chmod(filepath.Join(root, "dist/a"), 0o700))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -94,7 +95,7 @@ func (t *Target) Publish(ctx context.Context, r *task.Run, inputs images.Inputs,
 func (t *Target) explain(err error) error {
 	var known *task.Error
 	var answer *transport.Error
-	var network interface{ Timeout() bool }
+	var network *url.Error
 	if !errors.As(err, &known) && (errors.As(err, &answer) || errors.As(err, &network)) {
 		return registry.Explain(errors.Unwrap(err), "publishing to", t.repository)
 	}
