@@ -120,7 +120,7 @@ func (s *Set) addProgram(m *coverMeta, counters coverCounters) error {
 				if counts != nil && counts[i] {
 					state = Covered
 				}
-				if err := file.add(unit, state, s.pass); err != nil {
+				if err := file.add(&unit, state, s.pass); err != nil {
 					return err
 				}
 			}

@@ -64,7 +64,7 @@ func (p *goProfile) line(line []byte) error {
 	// Most lines are of the same file as the one before.
 	if n := len(p.name); p.file != nil && len(line) > n && line[n] == ':' && bytes.Equal(line[:n], p.name) {
 		if span, state, ok := goBlock(line[n+1:]); ok {
-			return p.file.add(span, state, p.set.pass)
+			return p.file.add(&span, state, p.set.pass)
 		}
 	}
 	colon := bytes.LastIndexByte(line, ':') // a file name may hold colons, a block holds none
@@ -74,39 +74,47 @@ func (p *goProfile) line(line []byte) error {
 	}
 	p.name = append(p.name[:0], line[:colon]...)
 	p.file = p.set.file(p.name)
-	return p.file.add(span, state, p.set.pass)
+	return p.file.add(&span, state, p.set.pass)
 }
 
 // goBlock parses "34.44,37.40 3 1".
 func goBlock(b []byte) (s Span, state State, ok bool) {
 	i := 0
-	for _, field := range [...]struct {
-		into *uint32
-		end  byte
-	}{{&s.StartLine, '.'}, {&s.StartCol, ','}, {&s.EndLine, '.'}, {&s.EndCol, ' '}, {&s.Count, ' '}} {
-		n, from := uint64(0), i
-		for i < len(b) && b[i]-'0' <= 9 {
-			if n = n*10 + uint64(b[i]-'0'); n > math.MaxUint32 {
-				return s, 0, false
-			}
-			i++
-		}
-		if i == from || i >= len(b) || b[i] != field.end {
-			return s, 0, false
-		}
-		*field.into = uint32(n)
-		i++
-	}
-	if i == len(b) {
+	s.StartLine, i = goNumber(b, i, '.')
+	s.StartCol, i = goNumber(b, i, ',')
+	s.EndLine, i = goNumber(b, i, '.')
+	s.EndCol, i = goNumber(b, i, ' ')
+	s.Count, i = goNumber(b, i, ' ')
+	if i < 0 || i == len(b) {
 		return s, 0, false
 	}
-	for ; i < len(b); i++ { // a count may exceed every integer; only whether it is zero matters
-		if b[i]-'0' > 9 {
+	for _, c := range b[i:] { // a count may exceed every integer; only whether it is zero matters
+		if c-'0' > 9 {
 			return s, 0, false
 		}
-		if b[i] != '0' {
+		if c != '0' {
 			state = Covered
 		}
 	}
 	return s, state, true
+}
+
+// goNumber parses a number that ends with a byte, and returns where the next one begins; -1, which it also takes, stands
+// for a number that is none or has more than 32 bits.
+func goNumber(b []byte, from int, end byte) (uint32, int) {
+	n := uint64(0)
+	for i := max(from, 0); i < len(b); i++ {
+		c := b[i]
+		if c == end && i > from && from >= 0 {
+			return uint32(n), i + 1
+		}
+		if c-'0' > 9 || n > math.MaxUint32/10 {
+			break
+		}
+		n = n*10 + uint64(c-'0')
+		if n > math.MaxUint32 {
+			break
+		}
+	}
+	return 0, -1
 }

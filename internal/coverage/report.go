@@ -35,6 +35,11 @@ func (f *File) Counts() Counts {
 	return c
 }
 
+// measured reports whether the file has anything to count.
+func (f *File) measured() bool {
+	return slices.ContainsFunc(f.Spans, func(s Span) bool { return s.Count > 0 })
+}
+
 func (s Span) counts() Counts {
 	n := uint64(s.Count)
 	switch s.State() {

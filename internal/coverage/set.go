@@ -29,15 +29,13 @@ const (
 // State of the span over all profiles.
 func (s Span) State() State { return State(s.seen & 3) }
 
-func (s Span) samePlace(o Span) bool {
-	return s.StartLine == o.StartLine && s.StartCol == o.StartCol && s.EndLine == o.EndLine && s.EndCol == o.EndCol
-}
+func (s *Span) start() uint64 { return uint64(s.StartLine)<<32 | uint64(s.StartCol) }
+func (s *Span) end() uint64   { return uint64(s.EndLine)<<32 | uint64(s.EndCol) }
+
+func (s *Span) samePlace(o *Span) bool { return s.start() == o.start() && s.end() == o.end() }
 
 func comparePlaces(a, b Span) int {
-	if c := cmp.Or(cmp.Compare(a.StartLine, b.StartLine), cmp.Compare(a.StartCol, b.StartCol)); c != 0 {
-		return c
-	}
-	return cmp.Or(cmp.Compare(a.EndLine, b.EndLine), cmp.Compare(a.EndCol, b.EndCol))
+	return cmp.Or(cmp.Compare(a.start(), b.start()), cmp.Compare(a.end(), b.end()))
 }
 
 // Set merges what profiles say of the same places. Its memory grows with the distinct spans, not with how often they
@@ -101,7 +99,7 @@ func (s *Set) file(name []byte, others ...string) *spans {
 
 func (s *Set) line(f *spans, number uint32, state State) error {
 	s.reported++
-	return f.add(Span{StartLine: number, StartCol: 1, EndLine: number + 1, EndCol: 1, Count: 1}, state, s.pass)
+	return f.add(&Span{StartLine: number, StartCol: 1, EndLine: number + 1, EndCol: 1, Count: 1}, state, s.pass)
 }
 
 // spans of one file, in the order in which they were first reported. While that is the order of the source, a new span
@@ -117,28 +115,36 @@ type spans struct {
 
 type passCount struct{ pass, distinct uint32 }
 
-func (f *spans) add(s Span, state State, pass uint32) error {
-	at := f.next
-	if at >= len(f.spans) || !f.spans[at].samePlace(s) {
-		if at = len(f.spans); f.index != nil || at > 0 && comparePlaces(f.spans[at-1], s) >= 0 {
-			at = f.find(s)
+func (f *spans) add(s *Span, state State, pass uint32) error {
+	if f.next < len(f.spans) && f.spans[f.next].samePlace(s) {
+		return f.merge(f.next, s, state, pass)
+	}
+	n := len(f.spans)
+	if f.index != nil || n > 0 && f.spans[n-1].start() >= s.start() {
+		if at := f.find(s); at < n {
+			return f.merge(at, s, state, pass)
 		}
 	}
-	if at == len(f.spans) {
-		s.seen = pass<<2 | uint32(state)
-		f.spans = append(f.spans, s)
+	s.seen = pass<<2 | uint32(state)
+	if n == 0 {
+		f.spans = make([]Span, 0, 32)
+	}
+	f.spans = append(f.spans, *s)
+	f.next = 0
+	f.countPass(pass)
+	return nil
+}
+
+func (f *spans) merge(at int, s *Span, state State, pass uint32) error {
+	old := &f.spans[at]
+	if old.Count != s.Count {
+		return fmt.Errorf("%s:%d.%d,%d.%d has %d statements here and %d before: the profiles are of different builds of this file; measure one commit with one toolchain",
+			f.path, s.StartLine, s.StartCol, s.EndLine, s.EndCol, s.Count, old.Count)
+	}
+	if old.seen>>2 != pass {
 		f.countPass(pass)
-	} else {
-		old := &f.spans[at]
-		if old.Count != s.Count {
-			return fmt.Errorf("%s:%d.%d,%d.%d has %d statements here and %d before: the profiles are of different builds of this file; measure one commit with one toolchain",
-				f.path, s.StartLine, s.StartCol, s.EndLine, s.EndCol, s.Count, old.Count)
-		}
-		if old.seen>>2 != pass {
-			f.countPass(pass)
-		}
-		old.seen = pass<<2 | max(old.seen&3, uint32(state))
 	}
+	old.seen = pass<<2 | max(old.seen&3, uint32(state))
 	if f.next = at + 1; f.next == len(f.spans) {
 		f.next = 0
 	}
@@ -154,7 +160,7 @@ func (f *spans) countPass(pass uint32) {
 }
 
 // find returns the position of s, or len(f.spans) after making room for it there.
-func (f *spans) find(s Span) int {
+func (f *spans) find(s *Span) int {
 	if 4*(len(f.spans)+1) > 3*len(f.index) {
 		f.grow()
 	}
@@ -178,8 +184,8 @@ func (f *spans) grow() {
 	}
 	f.index = make([]uint32, size)
 	mask := uint32(len(f.index) - 1)
-	for i, s := range f.spans {
-		slot := placeHash(s) & mask
+	for i := range f.spans {
+		slot := placeHash(&f.spans[i]) & mask
 		for f.index[slot] != 0 {
 			slot = (slot + 1) & mask
 		}
@@ -188,10 +194,8 @@ func (f *spans) grow() {
 }
 
 // placeHash mixes a place by multiplication (Knuth, TAOCP 6.4) and keeps the upper half, where the mixing is best.
-func placeHash(s Span) uint32 {
-	start := uint64(s.StartLine)<<32 | uint64(s.StartCol)
-	end := uint64(s.EndLine)<<32 | uint64(s.EndCol)
-	x := (start*0x9e3779b97f4a7c15 ^ end) * 0xbf58476d1ce4e5b9
+func placeHash(s *Span) uint32 {
+	x := (s.start()*0x9e3779b97f4a7c15 ^ s.end()) * 0xbf58476d1ce4e5b9
 	return uint32((x ^ x>>29) >> 16)
 }
 
@@ -199,8 +203,10 @@ func placeHash(s Span) uint32 {
 func (s *Set) Report() (*Report, error) {
 	report := &Report{Unit: s.unit}
 	for _, f := range s.files {
-		slices.SortFunc(f.spans, comparePlaces)
-		f.index, f.next = nil, 0
+		if f.index != nil { // it was not reported in the order of the source
+			slices.SortFunc(f.spans, comparePlaces)
+		}
+		f.index = nil
 		note, err := f.compareBuilds()
 		if err != nil {
 			return nil, err
@@ -212,7 +218,7 @@ func (s *Set) Report() (*Report, error) {
 	}
 	slices.SortFunc(report.Files, func(a, b *File) int { return cmp.Compare(a.Path, b.Path) })
 	slices.Sort(report.Notes)
-	if report.Counts().Total == 0 {
+	if !slices.ContainsFunc(report.Files, (*File).measured) {
 		return nil, fmt.Errorf("measuring coverage: the profiles hold no %s at all", cmp.Or(s.unit, "statements"))
 	}
 	return report, nil
