@@ -94,7 +94,7 @@ func (j *judge) whyUndecided() string {
 	case j.baseline != nil && j.against.Total == 0:
 		return "the baseline served no requests"
 	case j.baseline != nil && j.counts.Errors+j.against.Errors == 0:
-		return fmt.Sprintf("%s and none of the baseline (%d): without a bad request there is nothing to compare; declare a floor", j.found(), j.against.Total)
+		return j.found() + "; without a bad request there is nothing to compare: declare a floor"
 	case j.rate != nil && j.counts.Total < j.rate.FewestToPass() && j.counts.Errors == 0:
 		return fmt.Sprintf("%s; to rule out %s takes %d requests even without an error", j.found(), j.rule.Threshold.text, j.rate.FewestToPass())
 	}
