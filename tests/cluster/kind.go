@@ -79,7 +79,7 @@ func (k *kindDocker) create(ctx context.Context, set artifacts.Set, p *progress.
 		return client, err
 	}
 	task.Note("loading Tekton's images")
-	if _, err := command(ctx, nil, "kind", "load", "image-archive", set.Images(), "--name="+kindCluster); err != nil {
+	if _, err := command(ctx, nil, "kind", "load", "image-archive", set.Archive(), "--name="+kindCluster); err != nil {
 		task.Fail("images not loaded")
 		return client, err
 	}

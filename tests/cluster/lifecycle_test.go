@@ -33,6 +33,15 @@ func TestLifecycle(t *testing.T) {
 	t.Run("status describes it", func(t *testing.T) {
 		require.Contains(t, cluster(t, "status"), reach.Registry)
 	})
+	t.Run("as an existing cluster it is what the tree needs", func(t *testing.T) {
+		t.Setenv("KUBECONFIG", reach.Kubeconfig)
+		t.Setenv("REGISTRY", reach.Registry)
+		e := &existing{layout: layout{Repo: places.Repo, Cache: places.Cache, State: t.TempDir()}, out: t.Output()}
+		_, err := e.Up(t.Context())
+		require.NoError(t, err)
+		require.FileExists(t, e.EnvFile())
+		require.NoError(t, e.Down(t.Context()))
+	})
 	t.Run("ending the first process ends everything", func(t *testing.T) {
 		require.NoError(t, syscall.Kill(m.PID(), syscall.SIGKILL))
 		require.Eventually(t, func() bool { return m.PID() == 0 }, 30*time.Second, 50*time.Millisecond)

@@ -104,7 +104,7 @@ func shellImage(t *testing.T) v1.Image {
 	require.NoError(t, json.Unmarshal(data, &description))
 	tag, err := name.NewTag(artifacts.Image("shell"))
 	require.NoError(t, err)
-	image, err := tarball.ImageFromPath(artifacts.Set{Dir: filepath.Dir(description.Seed)}.Images(), &tag)
+	image, err := tarball.ImageFromPath(artifacts.Set{Images: filepath.Dir(description.Seed)}.Archive(), &tag)
 	require.NoError(t, err)
 	return image
 }

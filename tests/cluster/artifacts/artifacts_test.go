@@ -3,6 +3,7 @@ package artifacts
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"os"
 	"os/exec"
@@ -105,20 +106,46 @@ func TestKeyChangesWithWhatIsBuilt(t *testing.T) {
 	for _, file := range []string{"go.mod", "go.sum", "node/main.go", "addons/main.go", "pause/main.go", "artifacts/image.go"} {
 		write(file, "1")
 	}
-	first, err := key(dir)
-	require.NoError(t, err)
+	key := func() string {
+		sum, err := hash(dir, "", "go.sum", "node", "artifacts/image.go")
+		require.NoError(t, err)
+		return sum
+	}
+	first := key()
 	write("node/main_test.go", "a test does not count")
 	write("README.md", "nor does a text")
-	same, err := key(dir)
-	require.NoError(t, err)
-	require.Equal(t, first, same)
-	for _, file := range []string{"go.sum", "node/main.go"} {
+	write("pause/main.go", "nor what was not asked for")
+	require.Equal(t, first, key())
+	for _, file := range []string{"go.sum", "node/main.go", "artifacts/image.go", "node/new.go"} {
 		write(file, "2")
-		other, err := key(dir)
-		require.NoError(t, err)
-		require.NotEqual(t, first, other, file)
-		first = other
+		next := key()
+		require.NotEqual(t, first, next, file)
+		first = next
 	}
+}
+
+func TestWhatIsBuiltIsKeptOnceAndWhatFailedIsNot(t *testing.T) {
+	cache, builds := t.TempDir(), 0
+	build := func(dir string) error {
+		builds++
+		return os.WriteFile(filepath.Join(dir, "program"), nil, 0o755)
+	}
+	_, err := keep(cache, "programs", "1", func(dir string) error { return errors.Join(build(dir), errors.New("disk full")) })
+	require.ErrorContains(t, err, "disk full")
+	for range 2 {
+		dir, err := keep(cache, "programs", "1", build)
+		require.NoError(t, err)
+		require.FileExists(t, filepath.Join(dir, "program"))
+	}
+	require.Equal(t, 2, builds)
+	for _, key := range []string{"2", "3"} {
+		_, err := keep(cache, "programs", key, build)
+		require.NoError(t, err)
+	}
+	left, err := os.ReadDir(cache)
+	require.NoError(t, err)
+	require.Len(t, left, 2)
+	require.Equal(t, "programs-3", left[1].Name())
 }
 
 func TestWhatTheGoCommandSaysIsCounted(t *testing.T) {
@@ -145,4 +172,11 @@ func TestACompileErrorIsShown(t *testing.T) {
 	p.Close()
 	require.ErrorContains(t, err, "building the cluster's binaries")
 	require.Contains(t, shown.String(), "not built")
+}
+
+func TestLibrariesAreReadFromLdd(t *testing.T) {
+	require.Equal(t, []string{"/lib/x86_64-linux-gnu/libc.so.6", "/lib64/ld-linux-x86-64.so.2"}, librariesIn(`	linux-vdso.so.1 (0x00007f50bfe3f000)
+	libc.so.6 => /lib/x86_64-linux-gnu/libc.so.6 (0x00007f50bf784000)
+	/lib64/ld-linux-x86-64.so.2 (0x00007f50bfe41000)
+`))
 }

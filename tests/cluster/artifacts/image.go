@@ -31,15 +31,21 @@ func Image(program string) string { return Repository + "/" + program + ":local"
 
 func images() []string { return append([]string{"pause", "shell"}, tektonPrograms...) }
 
-// archive writes all images into one file that containerd imports. Layers are not compressed: they never leave this machine.
+// archive writes the images of the programs in dir into one file that containerd imports. Layers are not compressed: they never leave this
+// machine.
 func archive(dir, file string) error {
+	layers, err := os.MkdirTemp(filepath.Dir(file), "layers-")
+	if err != nil {
+		return fmt.Errorf("making a folder for layers: %w", err)
+	}
+	defer os.RemoveAll(layers)
 	all := map[name.Tag]v1.Image{}
 	for _, program := range images() {
 		tag, err := name.NewTag(Image(program))
 		if err != nil {
 			return fmt.Errorf("naming the image of %q: %w", program, err)
 		}
-		image, err := assemble(dir, program)
+		image, err := assemble(dir, layers, program)
 		if err != nil {
 			return fmt.Errorf("assembling the image of %q: %w", program, err)
 		}
@@ -48,30 +54,16 @@ func archive(dir, file string) error {
 	if err := tarball.MultiWriteToFile(file, all); err != nil {
 		return fmt.Errorf("writing the images to %q: %w", file, err)
 	}
-	for _, program := range images() { // the archive holds them now
-		if err := os.Remove(filepath.Join(dir, program+layerSuffix)); err != nil {
-			return err
-		}
-	}
 	return nil
 }
 
-const layerSuffix = ".layer"
-
-func assemble(dir, program string) (v1.Image, error) {
-	files, command := []entry{{path: "ko-app/" + program, from: filepath.Join(dir, program)}}, "/ko-app/"+program
-	if program == "shell" {
-		busybox, err := findBusybox()
-		if err != nil {
-			return nil, err
-		}
-		files, command = []entry{{path: "bin/busybox", from: busybox}}, "/bin/sh"
-		for _, applet := range applets {
-			files = append(files, entry{path: "bin/" + applet, link: "busybox"})
-		}
+// assemble makes the image of one program; its layer stays a file in the folder layers.
+func assemble(dir, layers, program string) (v1.Image, error) {
+	files, command, err := contents(dir, program)
+	if err != nil {
+		return nil, err
 	}
-	path := filepath.Join(dir, program+layerSuffix)
-	layer, err := writeLayer(path, append(base(), files...))
+	layer, err := writeLayer(filepath.Join(layers, program), append(base(), files...))
 	if err != nil {
 		return nil, err
 	}
@@ -84,6 +76,28 @@ func assemble(dir, program string) (v1.Image, error) {
 		RootFS: v1.RootFS{Type: "layers", DiffIDs: []v1.Hash{layer.hash}},
 		Config: v1.Config{Entrypoint: []string{command}, User: "65532", Env: []string{"PATH=/ko-app:/bin", "HOME=/tmp"}},
 	})
+}
+
+// contents are the files of an image beside its base, and the command that it runs.
+func contents(dir, program string) (files []entry, command string, err error) {
+	if program == "shell" {
+		busybox, err := findBusybox()
+		if err != nil {
+			return nil, "", err
+		}
+		files = []entry{{path: "bin/busybox", from: busybox}}
+		for _, applet := range applets {
+			files = append(files, entry{path: "bin/" + applet, link: "busybox"})
+		}
+		return files, "/bin/sh", nil
+	}
+	if program == "resolvers" {
+		if files, err = gitFiles(); err != nil {
+			return nil, "", err
+		}
+	}
+	command = "/ko-app/" + program
+	return append(files, entry{path: inImage(command), from: filepath.Join(dir, program)}), command, nil
 }
 
 // entry is a file of a layer: a copy, a text, a link, or where all are empty a folder.

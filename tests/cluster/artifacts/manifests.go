@@ -124,7 +124,10 @@ func trustRegistry(pod, container map[string]any) {
 	if slices.ContainsFunc(env, func(e any) bool { return e.(map[string]any)["name"] == "SSL_CERT_FILE" }) {
 		return
 	}
-	container["env"] = append(env, map[string]any{"name": "SSL_CERT_FILE", "value": "/etc/" + config + "/cert"})
+	for _, variable := range []string{"SSL_CERT_FILE", "GIT_SSL_CAINFO"} {
+		env = append(env, map[string]any{"name": variable, "value": "/etc/" + config + "/cert"})
+	}
+	container["env"] = env
 	mounts, _ := container["volumeMounts"].([]any)
 	container["volumeMounts"] = append(mounts, map[string]any{"name": config, "mountPath": "/etc/" + config})
 	volumes, _ := pod["volumes"].([]any)

@@ -31,6 +31,7 @@ var tools = []tool{
 	{"nft", "nftables"},
 	{"mount", "mount"},
 	{"busybox", "busybox-static"},
+	{"git", "git"},
 }
 
 const cniPackage = "containernetworking-plugins"
