@@ -64,6 +64,9 @@ func Run(ctx context.Context, o Options) (*Manifest, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
+	if err := o.rehearse(); err != nil {
+		return nil, err
+	}
 	b, err := newBuilder(ctx, o)
 	if err != nil {
 		return nil, err
@@ -106,6 +109,23 @@ func (o Options) check() error {
 	}
 	if _, err := os.Stat(filepath.Join(o.Out, manifestFile)); err != nil {
 		return task.Misconfigured("%s holds something that is not a release", o.Out).WithRemedy("name a folder that is new or was written by catalog release, since it is replaced as a whole")
+	}
+	return nil
+}
+
+// rehearse renders everything with digests of zeros, so that what cannot be released is said before minutes are spent on building.
+func (o Options) rehearse() error {
+	dir, err := os.MkdirTemp("", "catalog-rehearsal-")
+	if err != nil {
+		return fmt.Errorf("making a scratch folder: %w", err)
+	}
+	defer os.RemoveAll(dir)
+	m := &Manifest{}
+	for _, u := range o.Tree.Tasks {
+		m.Images = append(m.Images, Image{Task: u.Name, Ref: o.Registry + "/" + u.Name + "@sha256:" + strings.Repeat("0", 64)})
+	}
+	if err := o.render(dir, m); err != nil {
+		return task.Refuse("%w", err).WithRemedy("catalog lint shows all that is wrong")
 	}
 	return nil
 }

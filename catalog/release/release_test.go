@@ -239,6 +239,9 @@ func TestABrokenTreeIsNotReleased(t *testing.T) {
 			f.write(c.file, c.text)
 			_, err := f.release("")
 			require.ErrorContains(t, err, c.want)
+			for _, r := range f.reg.Requests() {
+				require.Equal(t, http.MethodHead, r.Method, "nothing was pushed")
+			}
 			require.NoDirExists(t, filepath.Join(f.root, "dist"), "no half release is left")
 			require.NoDirExists(t, filepath.Join(f.root, "dist.next"))
 		})
