@@ -57,9 +57,17 @@ func (p *Patch) Concessions(tree *Tree, rules string) (found []Concession, err e
 		if IsGenerated(after) && !IsGenerated(before) {
 			found = append(found, Concession{f.New, 1, "the file now says that it is generated"})
 		}
-		found = append(found, f.ignores()...)
+		if !tellsOfCode(f.New) {
+			found = append(found, f.ignores()...)
+		}
 	}
 	return found, nil
+}
+
+// tellsOfCode tells documents and test data, which may name a mark without using it.
+func tellsOfCode(name string) bool {
+	return slices.Contains([]string{".md", ".txt", ".rst", ".adoc", ".html", ".diff", ".patch"}, path.Ext(name)) ||
+		slices.Contains(strings.Split(name, "/"), "testdata")
 }
 
 func (f *PatchFile) ignores() (found []Concession) {
@@ -71,7 +79,7 @@ func (f *PatchFile) ignores() (found []Concession) {
 			}
 			for _, mark := range ignores {
 				if l.Kind == '+' && mark.re.MatchString(l.Text) && !removedToo(h, l.Text) {
-					found = append(found, Concession{f.New, uint32(line), mark.what + ": " + strings.TrimSpace(l.Text)})
+					found = append(found, Concession{f.New, uint32(line), mark.what + ": " + quote([]byte(strings.TrimSpace(l.Text)))})
 				}
 			}
 			line++
