@@ -26,11 +26,16 @@ type Engine struct {
 // Open connects to PostgreSQL 14 or newer with a direct DSN (a URL or key=value). It refuses a connection through a pooler,
 // and other databases, by what to do instead. Errors never hold the DSN.
 func Open(ctx context.Context, dsn string, o Options) (*Engine, error) {
+	return open(ctx, dsn, o, nil)
+}
+
+func open(ctx context.Context, dsn string, o Options, tracer pgx.QueryTracer) (*Engine, error) {
 	o = o.withDefaults()
 	config, err := parse(dsn, o)
 	if err != nil {
 		return nil, err
 	}
+	config.ConnConfig.Tracer = tracer
 	e := &Engine{config: config, opts: o}
 	if e.pool, err = e.connect(ctx, "sluice", 4); err != nil {
 		return nil, err

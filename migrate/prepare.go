@@ -67,21 +67,6 @@ func Refusals(p *plan.Plan) error {
 	return nil
 }
 
-// PendingChanges gives the changes of a directory that are not complete on this database, in order.
-func (e *Engine) PendingChanges(ctx context.Context, d *change.Directory) ([]*change.Change, error) {
-	all, err := e.revisions(ctx)
-	if err != nil {
-		return nil, err
-	}
-	var pending []*change.Change
-	for _, c := range d.Changes {
-		if r := all[c.Version]; r == nil || r.Phase != Completed {
-			pending = append(pending, c)
-		}
-	}
-	return pending, nil
-}
-
 // free refuses to begin a change while another is under way on one of its tables: the triggers of two changes would see each other's
 // columns in one order only.
 func (e *Engine) free(ctx context.Context, p *plan.Plan) error {
@@ -133,4 +118,23 @@ func (e *Engine) Baseline(ctx context.Context, d *change.Directory, upTo string)
 		return nil
 	})
 	return n, err
+}
+
+// Due gives the changes of a directory that are in one of some phases, in order.
+func (e *Engine) Due(ctx context.Context, d *change.Directory, phases ...Phase) ([]*change.Change, error) {
+	all, err := e.revisions(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var due []*change.Change
+	for _, c := range d.Changes {
+		at := Pending
+		if r := all[c.Version]; r != nil {
+			at = r.Phase
+		}
+		if slices.Contains(phases, at) {
+			due = append(due, c)
+		}
+	}
+	return due, nil
 }
