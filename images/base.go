@@ -13,7 +13,8 @@ import (
 type Base interface {
 	// Name is the reference that people know the base by; empty if it lies in no registry.
 	Name() string
-	// Digest identifies the base for all platforms, without asking a registry.
+	// Digest identifies the base for all platforms, without asking a registry: that of the
+	// image or index, or of the one layer of [Static].
 	Digest() (v1.Hash, error)
 	// Image returns the base for one platform.
 	Image(ctx context.Context, platform v1.Platform) (v1.Image, error)

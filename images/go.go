@@ -6,10 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -48,10 +50,10 @@ func (g Go) Image(ctx context.Context, pkg string) (Artifact, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, artifact := range all {
-		return artifact, nil
+	if len(all) != 1 {
+		return nil, fmt.Errorf("compiling %q: it names %d programs, and an image holds one", pkg, len(all))
 	}
-	return nil, fmt.Errorf("compiling %q: no program came out", pkg)
+	return slices.Collect(maps.Values(all))[0], nil
 }
 
 // Images compiles main packages, one go build a platform, and returns the image of
@@ -60,11 +62,16 @@ func (g Go) Images(ctx context.Context, pkgs ...string) (map[string]Artifact, er
 	if g.Output != nil {
 		g.Output = narrate(g.Output)
 	}
+	env, err := g.settings(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("compiling %s: %w", strings.Join(pkgs, " "), err)
+	}
+	flags := g.flags(env["GOFLAGS"])
 	dirs := make([]string, len(g.Platforms))
 	group, groupCtx := errgroup.WithContext(ctx)
 	for i, p := range g.Platforms {
 		group.Go(func() (err error) {
-			dirs[i], err = g.compile(groupCtx, p, pkgs)
+			dirs[i], err = g.compile(groupCtx, p, flags, pkgs)
 			return err
 		})
 	}
@@ -136,7 +143,7 @@ func runs(c *v1.Config, program string) {
 }
 
 // compile returns the directory that holds the programs it built.
-func (g Go) compile(ctx context.Context, p v1.Platform, pkgs []string) (string, error) {
+func (g Go) compile(ctx context.Context, p v1.Platform, flags, pkgs []string) (string, error) {
 	if g.Scratch == "" {
 		return "", errors.New("compiling: no scratch directory is given")
 	}
@@ -153,7 +160,7 @@ func (g Go) compile(ctx context.Context, p v1.Platform, pkgs []string) (string, 
 	}
 	// With a directory as its output, go build names the programs itself and refuses
 	// packages that are none.
-	args := append([]string{"build", "-trimpath", "-buildvcs=false", "-o", dir + string(filepath.Separator)}, g.flags()...)
+	args := append([]string{"build", "-trimpath", "-buildvcs=false", "-o", dir + string(filepath.Separator)}, flags...)
 	if _, err := g.command(ctx, target, append(append(args, "--"), pkgs...)...); err != nil {
 		return failed(err)
 	}
@@ -167,19 +174,23 @@ func (g Go) compile(ctx context.Context, p v1.Platform, pkgs []string) (string, 
 	return dir, nil
 }
 
-func (g Go) flags() []string {
+// flags are those of go build that change the program. Build tags of GOFLAGS count too,
+// which a flag -tags of our own would replace.
+func (g Go) flags(goflags string) []string {
 	flags := append([]string{"-ldflags=" + strings.TrimSpace("-s -w -buildid= "+g.LDFlags)}, g.Flags...)
-	if tags := g.tags(); len(tags) > 0 {
+	tags := slices.Clone(g.Tags)
+	for _, flag := range strings.Fields(goflags) {
+		if value, is := strings.CutPrefix(strings.TrimLeft(flag, "-"), "tags="); is {
+			tags = append(tags, value)
+		}
+	}
+	if g.base() == Static() {
+		tags = append(tags, "timetzdata")
+	}
+	if len(tags) > 0 {
 		flags = append(flags, "-tags="+strings.Join(tags, ","))
 	}
 	return flags
-}
-
-func (g Go) tags() []string {
-	if g.base() == Static() {
-		return append(g.Tags[:len(g.Tags):len(g.Tags)], "timetzdata")
-	}
-	return g.Tags
 }
 
 // platformEnv says in the go command's words what to compile for.
@@ -230,7 +241,7 @@ func (g Go) command(ctx context.Context, env []string, args ...string) (string, 
 	if cmd.Env == nil {
 		cmd.Env = os.Environ()
 	}
-	cmd.Env = append(append(cmd.Env[:len(cmd.Env):len(cmd.Env)], "CGO_ENABLED=0"), env...)
+	cmd.Env = append(append(cmd.Env[:len(cmd.Env):len(cmd.Env)], "CGO_ENABLED=0", "PWD="+g.absolute()), env...)
 	var out, told bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &told
 	if g.Output != nil {

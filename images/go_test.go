@@ -104,6 +104,41 @@ func TestUnchangedInputIsOneHeadRequest(t *testing.T) {
 	}
 }
 
+func TestALinkedDirectoryElsewhereIsAnInput(t *testing.T) {
+	g := images.Go{Dir: module(t, time.Now(), 0o644), Platforms: both}
+	elsewhere := t.TempDir()
+	write(t, elsewhere, "shared.go", "package shared\n")
+	require.NoError(t, os.Symlink(elsewhere, filepath.Join(g.Dir, "shared")))
+	require.NoError(t, os.Symlink("/", filepath.Join(elsewhere, "around")))
+	before, err := g.Inputs(t.Context(), ".")
+	require.NoError(t, err)
+	write(t, elsewhere, "shared.go", "package shared // changed\n")
+	after, err := g.Inputs(t.Context(), ".")
+	require.NoError(t, err)
+	require.NotEqual(t, before, after)
+}
+
+// The go command lets a flag -tags replace the one in GOFLAGS.
+func TestBuildTagsOfGOFLAGSAreKept(t *testing.T) {
+	dir := module(t, time.Now(), 0o644)
+	write(t, dir, "wanted.go", "//go:build wanted && also\n\npackage main\n\nfunc init() { broken }\n")
+	g := images.Go{Dir: dir, Platforms: both[:1], Scratch: t.TempDir(), Tags: []string{"also"}, Env: append(os.Environ(), "GOFLAGS=-tags=wanted")}
+	_, err := g.Image(t.Context(), ".")
+	require.ErrorContains(t, err, "wanted.go:5:15: undefined: broken")
+}
+
+func TestAnImageHoldsOneProgram(t *testing.T) {
+	dir := module(t, time.Now(), 0o644)
+	write(t, dir, "cmd/a/main.go", "package main\n\nfunc main() {}\n")
+	write(t, dir, "cmd/b/main.go", "package main\n\nfunc main() {}\n")
+	g := images.Go{Dir: dir, Platforms: both[:1], Scratch: t.TempDir()}
+	_, err := g.Image(t.Context(), "./cmd/...")
+	require.ErrorContains(t, err, `compiling "./cmd/...": it names 2 programs, and an image holds one`)
+	all, err := g.Images(t.Context(), "./cmd/a", "./cmd/b")
+	require.NoError(t, err)
+	require.Len(t, all, 2)
+}
+
 func TestVersionControlAndNestedModulesAreNoInput(t *testing.T) {
 	g := images.Go{Dir: module(t, time.Now(), 0o644), Platforms: both}
 	before, err := g.Inputs(t.Context(), ".")

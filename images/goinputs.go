@@ -4,9 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 
 	"golang.org/x/mod/modfile"
@@ -36,12 +36,17 @@ func (g Go) Inputs(ctx context.Context, pkg string) (Inputs, error) {
 	if err != nil {
 		return failed(err)
 	}
-	for _, root := range roots {
-		files, err := hashTree(ctx, root)
+	for i := 0; i < len(roots); i++ {
+		files, linked, err := hashTree(ctx, roots[i])
 		if err != nil {
 			return failed(err)
 		}
 		h.add(files...)
+		for _, dir := range linked {
+			if !slices.Contains(roots, dir) && !holds(dir, roots[0]) {
+				roots = append(roots, dir)
+			}
+		}
 	}
 	base, err := g.base().Digest()
 	if err != nil {
@@ -51,7 +56,7 @@ func (g Go) Inputs(ctx context.Context, pkg string) (Inputs, error) {
 	delete(env, "GOWORK")
 	h.addMap(env)
 	h.add(here, pkg, base.String(), g.base().Name(), g.Toolchain, wholeSeconds(g.Created).String())
-	h.add(g.flags()...)
+	h.add(g.flags(env["GOFLAGS"])...)
 	h.addMap(g.Annotations)
 	var platforms []string
 	for _, p := range g.Platforms {
@@ -60,6 +65,12 @@ func (g Go) Inputs(ctx context.Context, pkg string) (Inputs, error) {
 	sort.Strings(platforms)
 	h.add(platforms...)
 	return h.sum(), nil
+}
+
+// holds tells whether a directory lies above another.
+func holds(dir, below string) bool {
+	relative, err := filepath.Rel(dir, below)
+	return err == nil && filepath.IsLocal(relative)
 }
 
 func (g Go) absolute() string {
@@ -87,7 +98,7 @@ func (g Go) settings(ctx context.Context) (map[string]string, error) {
 		}
 		env["GOMOD"] = env["GOWORK"] // a directory of the workspace that is no module itself
 	}
-	return maps.Clone(env), nil
+	return env, nil
 }
 
 // sourceRoots returns the directories that hold source, main module first.

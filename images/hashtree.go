@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -17,10 +18,11 @@ import (
 var vcs = map[string]bool{".git": true, ".hg": true, ".svn": true, ".bzr": true}
 
 // hashTree returns, in the order of their names, the slash-separated names of the
-// files of a Go module and the hashes of their contents. Nested modules are left out.
-func hashTree(ctx context.Context, root string) ([]string, error) {
+// files of a Go module and the hashes of their contents, and beside them the directories
+// elsewhere that symbolic links lead to. Nested modules are left out.
+func hashTree(ctx context.Context, root string) (parts, linked []string, err error) {
 	var names []string
-	err := filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
+	err = filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			return err
@@ -38,21 +40,35 @@ func hashTree(ctx context.Context, root string) ([]string, error) {
 		return nil
 	})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	hashes, err := hashFiles(ctx, names)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	parts := make([]string, 0, 2*len(names))
 	for i, name := range names {
 		relative, err := filepath.Rel(root, name)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		parts = append(parts, filepath.ToSlash(relative), hashes[i])
+		if strings.HasPrefix(hashes[i], linkTo) {
+			linked = append(linked, directoryBehind(name)...)
+		}
 	}
-	return parts, nil
+	return parts, linked, nil
+}
+
+// directoryBehind is the directory that a symbolic link leads to, if it is one.
+func directoryBehind(link string) []string {
+	real, err := filepath.EvalSymlinks(link)
+	if err != nil { // it leads nowhere
+		return nil
+	}
+	if info, err := os.Stat(real); err != nil || !info.IsDir() {
+		return nil
+	}
+	return []string{real}
 }
 
 // hashFiles hashes the contents of files, as many at a time as there are processors.
@@ -78,6 +94,9 @@ func hashFiles(ctx context.Context, names []string) ([]string, error) {
 	return hashes, group.Wait()
 }
 
+// linkTo marks a link that leads to no file.
+const linkTo = "link "
+
 // hashFile hashes the content of a file. A link counts as what it points to, as it does
 // for the go command, and by its text where it points to no file.
 func hashFile(name string, buffer []byte) (string, error) {
@@ -87,7 +106,7 @@ func hashFile(name string, buffer []byte) (string, error) {
 		if linkErr != nil {
 			return "", linkErr
 		}
-		return "link " + target, nil
+		return linkTo + target, nil
 	}
 	file, err := os.Open(name)
 	if err != nil {

@@ -34,7 +34,7 @@ type Spec struct {
 	Base        Base
 	Platforms   []Platform
 	Configure   func(*v1.Config)  // changes the base's run configuration; may be nil
-	Annotations map[string]string // beside those of the base and of the time
+	Annotations map[string]string // beside those that name the base and the time
 	Created     time.Time         // every time in the image; the zero value is 1970 (SOURCE_DATE_EPOCH=0)
 
 	// Merge reads the base's layers, and keeps its directories and its symbolic links to
@@ -169,9 +169,6 @@ func (s Spec) index(adds []mutate.IndexAddendum) (v1.ImageIndex, error) {
 		mediaType = types.DockerManifestList
 	}
 	index := mutate.IndexMediaType(mutate.AppendManifests(empty.Index, adds...), mediaType)
-	if s.Base.Name() == "" { // its digest is that of no index
-		digest = v1.Hash{}
-	}
 	annotated, ok := mutate.Annotations(index, s.annotations(digest)).(v1.ImageIndex)
 	if !ok {
 		return nil, errors.New("annotating the index: it is no index any more")
@@ -185,10 +182,8 @@ func (s Spec) annotations(base v1.Hash) map[string]string {
 		all = map[string]string{}
 	}
 	all[annotationCreated] = s.Created.Format(time.RFC3339)
-	if n := s.Base.Name(); n != "" {
+	if n := s.Base.Name(); n != "" { // one that lies in no registry is nothing to look up
 		all[annotationBaseName] = n
-	}
-	if base != (v1.Hash{}) {
 		all[annotationBaseDigest] = base.String()
 	}
 	return all

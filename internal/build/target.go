@@ -62,13 +62,19 @@ func (o *Options) resolveBase(ctx context.Context, client *registry.Client) (ima
 }
 
 // Publish looks for an image of the same inputs, makes and pushes one where there is
-// none, and writes the results. What produce says itself with a [task.Error] is kept;
-// a registry's errors get the exit code and the remedy they deserve.
-func (t *Target) Publish(ctx context.Context, r *task.Run, inputs images.Inputs, produce func(context.Context) (images.Artifact, error)) error {
+// none, and writes the results. Inputs are hashed again once the image is made: where
+// something wrote to the source meanwhile, the image is pushed, but not remembered by them.
+//
+// What produce says itself with a [task.Error] is kept; a registry's errors get the exit
+// code and the remedy they deserve.
+func (t *Target) Publish(ctx context.Context, r *task.Run, inputs func(context.Context) (images.Inputs, error), produce func(context.Context) (images.Artifact, error)) error {
 	start := time.Now()
-	options := t.client.Remote(ctx)
+	before, err := inputs(ctx)
+	if err != nil {
+		return err
+	}
 	if t.reuse {
-		digest, found, err := images.Find(ctx, t.repository, inputs, options...)
+		digest, found, err := images.Find(ctx, t.repository, before, t.client.Remote(ctx)...)
 		if err != nil {
 			return t.explain(err)
 		}
@@ -82,8 +88,21 @@ func (t *Target) Publish(ctx context.Context, r *task.Run, inputs images.Inputs,
 		return t.explain(err)
 	}
 	r.Printf("built in %s", time.Since(start).Round(100*time.Millisecond))
-	start = time.Now()
-	digest, err := images.Push(ctx, t.repository, artifact, []string{inputs.Tag()}, options...)
+	after, err := inputs(ctx)
+	if err != nil {
+		return err
+	}
+	tags := []string{before.Tag()}
+	if before != after {
+		r.Printf("the source changed while it was built; the next build will not find this image by its inputs")
+		tags = nil
+	}
+	return t.push(ctx, r, artifact, tags)
+}
+
+func (t *Target) push(ctx context.Context, r *task.Run, artifact images.Artifact, tags []string) error {
+	start := time.Now()
+	digest, err := images.Push(ctx, t.repository, artifact, tags, t.client.Remote(ctx)...)
 	if err != nil {
 		return t.explain(err)
 	}

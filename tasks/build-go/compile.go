@@ -54,9 +54,9 @@ func compile(ctx context.Context, r *task.Run, o *options) error {
 		Toolchain: o.golang.Toolchain, Annotations: o.Annotations(), Created: o.Created(),
 		Scratch: scratch, Output: r.Stderr,
 	}
-	inputs, err := program.Inputs(ctx, o.pkg)
-	if err != nil {
-		return explainGo(err, o.pkg)
+	inputs := func(ctx context.Context) (images.Inputs, error) {
+		hash, err := program.Inputs(ctx, o.pkg)
+		return hash, explainGo(err, o.pkg)
 	}
 	return target.Publish(ctx, r, inputs, func(ctx context.Context) (images.Artifact, error) {
 		r.Printf("compiling %s for %s", o.pkg, o.Platforms.String())

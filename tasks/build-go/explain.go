@@ -33,6 +33,9 @@ func explainGo(err error, pkg string) error {
 	case missing.MatchString(out):
 		return task.Misconfigured("loading %s: %s", pkg, first(out)).
 			WithRemedy("run `go mod tidy` (and `go mod vendor`) and commit the result; package and directory say what is built")
+	case strings.Contains(failed.Error(), "signal: killed"):
+		return task.Misconfigured("building %s: the compiler was killed, most likely for its memory: %s", pkg, first(failed.Error())).
+			WithRemedy("raise the memory limit of the step (computeResources in the TaskRun), or build fewer platforms at a time")
 	case diagnostic.MatchString(out):
 		lines := diagnostic.FindAllString(out, -1)
 		refusal := task.Refuse("%s does not compile: %s", pkg, lines[0])

@@ -20,7 +20,7 @@ func TestFailuresOfTheGoCommandGetTheirExitCode(t *testing.T) {
 		"main.go:4:2: missing go.sum entry for module providing package example.com/a":                                                                         {2, "loading ./cmd: main.go:4:2: missing go.sum entry"},
 		"stat /x/cmd: directory not found": {2, "loading ./cmd: stat /x/cmd"},
 		"go: a@v1.0.0: reading https://proxy.example.com/a/@v/v1.0.0.mod: 503 Service Unavailable": {3, "downloading modules of ./cmd"},
-		"signal: killed": {2, "building ./cmd: signal: killed"},
+		"# example.com/x\n/usr/local/go/pkg/tool/linux_amd64/link: signal: killed":                 {2, "the compiler was killed, most likely for its memory: /usr/local/go/pkg/tool"},
 	} {
 		err := explainGo(&images.GoError{Args: []string{"build"}, Output: output}, "./cmd")
 		require.Equal(t, want.code, task.Code(err), output)

@@ -53,11 +53,7 @@ func assemble(ctx context.Context, r *task.Run, o *options) error {
 		}
 		spec.Platforms = append(spec.Platforms, layers)
 	}
-	inputs, err := spec.Inputs(ctx)
-	if err != nil {
-		return err
-	}
-	return target.Publish(ctx, r, inputs, func(ctx context.Context) (images.Artifact, error) {
+	return target.Publish(ctx, r, spec.Inputs, func(ctx context.Context) (images.Artifact, error) {
 		artifact, err := images.Build(ctx, spec)
 		var layout *images.LayoutError
 		if errors.As(err, &layout) {
