@@ -155,4 +155,3 @@ func (w *world) life(folder, yaml string, killed string, actions ...string) int 
 	}
 	return kills
 }
-

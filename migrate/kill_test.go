@@ -57,7 +57,7 @@ func TestARunnerKilledAtEveryStatementCompletesOnRerun(t *testing.T) {
 		w.sameNames(want, "first_name || ' ' || last_name")
 		require.Zero(t, w.number("SELECT count(*) FROM pg_attribute WHERE attrelid = 'people'::regclass AND attname LIKE 'sluice%'"))
 		require.EqualValues(t, 1, w.number("SELECT count(*) FROM pg_index WHERE indexrelid = 'people_last_name'::regclass AND indisvalid"))
-		require.EqualValues(t, w.number("SELECT count(*) FROM people WHERE n < 1000"), w.number("SELECT count(*) FROM sluice.archive_1_00"))
+		require.GreaterOrEqual(t, w.number("SELECT count(*) FROM sluice.archive_1_00 JOIN people USING (id)"), int64(1600), "the old values are archived")
 	})
 }
 

@@ -138,3 +138,22 @@ func (e *Engine) Due(ctx context.Context, d *change.Directory, phases ...Phase) 
 	}
 	return due, nil
 }
+
+// Release gives the changes that this run brings: those that are not expanded yet, and those that it has expanded itself, so that a
+// run that is retried plans and checks the same set.
+func (e *Engine) Release(ctx context.Context, d *change.Directory) ([]*change.Change, error) {
+	all, err := e.revisions(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var due []*change.Change
+	for _, c := range d.Changes {
+		r := all[c.Version]
+		switch {
+		case r == nil, r.Phase == RolledBack, r.Phase == Expanding,
+			r.Run == e.opts.Run && r.Phase.inFlight() && !r.Phase.reached(Switched):
+			due = append(due, c)
+		}
+	}
+	return due, nil
+}

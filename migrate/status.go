@@ -170,3 +170,14 @@ func (e *Engine) window(ctx context.Context, r *Revision) (*Window, error) {
 	w.Left = max(0, w.Of-time.Duration(passed*float64(time.Second)))
 	return &w, nil
 }
+
+// InFlight is how many changes are between two shapes.
+func (st *Status) InFlight() int {
+	n := 0
+	for _, c := range st.Changes {
+		if c.Phase.inFlight() {
+			n++
+		}
+	}
+	return n
+}

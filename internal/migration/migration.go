@@ -7,7 +7,6 @@ package migration
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -108,14 +107,27 @@ func (o *Options) dsn(r *task.Run) (string, error) {
 // Due gives the changes that a phase works on: the named one, or each that the phase is due for.
 func (o *Options) Due(ctx context.Context, e *migrate.Engine, d *change.Directory, phases ...migrate.Phase) ([]*change.Change, error) {
 	if o.Change != "" {
-		c, err := d.Find(o.Change)
-		if err != nil {
-			return nil, task.Misconfigured("%w", err)
-		}
-		return []*change.Change{c}, nil
+		return o.named(d)
 	}
 	due, err := e.Due(ctx, d, phases...)
 	return due, Err(err)
+}
+
+// Release gives the changes that this run plans and expands: the named one, or all that are not expanded but by this run.
+func (o *Options) Release(ctx context.Context, e *migrate.Engine, d *change.Directory) ([]*change.Change, error) {
+	if o.Change != "" {
+		return o.named(d)
+	}
+	due, err := e.Release(ctx, d)
+	return due, Err(err)
+}
+
+func (o *Options) named(d *change.Directory) ([]*change.Change, error) {
+	c, err := d.Find(o.Change)
+	if err != nil {
+		return nil, task.Misconfigured("%w", err)
+	}
+	return []*change.Change{c}, nil
 }
 
 // Err gives an engine's refusal the exit code and the remedy of a task's.
@@ -145,6 +157,3 @@ func Names(changes []*change.Change) string {
 	}
 	return strings.Join(names, ",")
 }
-
-// Count is a number as a result.
-func Count(n int64) string { return fmt.Sprint(n) }

@@ -185,3 +185,21 @@ func (p *Plan) AllHazards() []Hazard {
 
 // Contracts tells whether anything is left for contract to do.
 func (p *Plan) Contracts() bool { return len(p.Tombstone)+len(p.Drop) > 0 }
+
+// DigestAll is one digest over several plans in their order.
+func DigestAll(plans []*Plan) string {
+	h := sha256.New()
+	for _, p := range plans {
+		h.Write([]byte(p.Digest() + "\n"))
+	}
+	return "sha256:" + hex.EncodeToString(h.Sum(nil))
+}
+
+// LongestOf is the strongest lock of several plans.
+func LongestOf(plans []*Plan) Lock {
+	all := &Plan{}
+	for _, p := range plans {
+		all.Expand = append(all.Expand, Step{Lock: p.Longest()})
+	}
+	return all.Longest()
+}

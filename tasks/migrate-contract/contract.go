@@ -1,0 +1,52 @@
+// Command migrate-contract takes the old shape away: first it renames it (the tombstone, which migrate-rollback undoes at once), and in a
+// later run, after a second window, it drops it. It checks everything again each time, and refuses inside a window with the time
+// that is left: run it again later, it never sleeps.
+//
+//	migrate-contract --source=. --database=./secret --application=sha256:…
+package main
+
+import (
+	"context"
+	"strings"
+
+	"github.com/sluice-ci/sluice/internal/migration"
+	"github.com/sluice-ci/sluice/internal/task"
+	"github.com/sluice-ci/sluice/migrate"
+)
+
+func takeAway(ctx context.Context, r *task.Run, o options) error {
+	for _, d := range o.running {
+		if err := migration.CheckDigest("application", d); err != nil {
+			return err
+		}
+	}
+	d, err := o.Load()
+	if err != nil {
+		return err
+	}
+	e, err := o.Open(ctx, r)
+	if err != nil {
+		return err
+	}
+	defer e.Close()
+	due, err := o.Due(ctx, e, d, migrate.Switched, migrate.Burying, migrate.Tombstoned, migrate.Dropping)
+	if err != nil {
+		return err
+	}
+	if len(due) == 0 {
+		return task.Refuse("no change is switched and waits for contract").WithRemedy("look at migrate-status for the phase of each change")
+	}
+	var phases []string
+	for _, c := range due {
+		rev, err := e.Contract(ctx, migrate.ContractRequest{Change: c, Running: o.running, OldNames: o.oldNames, Waive: o.waive, WaiveReason: o.reason})
+		if err != nil {
+			return migration.Err(err)
+		}
+		r.Printf("%s is %s", c.ID(), rev.Phase)
+		phases = append(phases, string(rev.Phase))
+	}
+	if err := r.Result("changes", migration.Names(due)); err != nil {
+		return err
+	}
+	return r.Result("phases", strings.Join(phases, ","))
+}

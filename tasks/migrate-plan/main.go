@@ -1,0 +1,32 @@
+package main
+
+import (
+	"context"
+
+	"github.com/sluice-ci/sluice/internal/migration"
+	"github.com/sluice-ci/sluice/internal/task"
+)
+
+type options struct {
+	*migration.Options
+	reports string
+}
+
+func newCommand() *task.Command {
+	c := task.New("migrate-plan", "Say what the pending database changes would do, statement by statement, and refuse what could lose data or block writers.")
+	o := options{Options: migration.Declare(c)}
+	c.OutputWorkspace(&o.reports, "reports", "Where the plan is written, as text and as JSON.")
+	c.Result("digest", "Digest of the plan of all pending changes, as sha256:…; expand refuses another.")
+	c.Result("changes", "The pending changes, comma-separated.")
+	c.Result("hazards", "How many hazards the plan names.")
+	c.Result("longest-lock", "The strongest table lock that any step takes.")
+	c.Example("migrate-plan --source=. --database=./secret --reports=/tmp/reports")
+	c.Sub(newChange())
+	c.Sub(hashChanges())
+	c.Sub(schema())
+	c.Sub(baseline())
+	c.Run = func(ctx context.Context, r *task.Run) error { return planRun(ctx, r, o) }
+	return c
+}
+
+func main() { task.Main(newCommand()) }
