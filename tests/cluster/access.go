@@ -58,6 +58,16 @@ func readAccess(file string) (access, error) {
 	}, nil
 }
 
+// kubectl runs against the cluster. One that this program made goes as it came, and the next has the same address and another API, so what is
+// remembered of it is kept with its state.
+func (a access) kubectl(places layout) kubectl {
+	k := kubectl{path: a.Kubectl, kubeconfig: a.Kubeconfig}
+	if a.Cluster != "existing" {
+		k.cache = filepath.Join(places.State, "kubectl")
+	}
+	return k
+}
+
 // print tells a person what they can do now.
 func (a access) print(out io.Writer) error {
 	_, err := fmt.Fprintf(out, "cluster ready (%s); registry %s\n  export KUBECONFIG=%s\n  %s get pods -A\n", a.Cluster, a.Registry, a.Kubeconfig, a.Kubectl)

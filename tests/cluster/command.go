@@ -45,6 +45,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	switch {
 	case err == nil:
 		return 0
+	case ctx.Err() != nil:
+		fmt.Fprintln(stderr, "cluster: interrupted")
+		return 1
 	case errors.As(err, &wrong):
 		fmt.Fprintf(stderr, "cluster: %v\n\n%s", err, usage)
 		return 2

@@ -114,7 +114,7 @@ func (e *existing) Status(ctx context.Context, out io.Writer) error {
 	}
 	p := progress.New(e.out)
 	defer p.Close()
-	if err := checkExisting(ctx, kubectl{path: reach.Kubectl, kubeconfig: reach.Kubeconfig}, p); err != nil {
+	if err := checkExisting(ctx, reach.kubectl(e.layout), p); err != nil {
 		return err
 	}
 	return reach.print(out)

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 	"testing"
@@ -43,6 +44,26 @@ func lookAtHost(t *testing.T, places layout) host {
 	return h
 }
 
+// differences are the lines that one look has and the other has not. Processes and namespaces of others may end between the looks.
+func differences(before, after host) []string {
+	var list []string
+	for what := range after {
+		for _, line := range after[what] {
+			if !slices.Contains(before[what], line) {
+				list = append(list, "new in "+what+": "+line)
+			}
+		}
+	}
+	for what := range before {
+		for _, line := range before[what] {
+			if what != "processes" && what != "namespaces" && !slices.Contains(after[what], line) {
+				list = append(list, "gone from "+what+": "+line)
+			}
+		}
+	}
+	return list
+}
+
 func runOnHost(t *testing.T, name string, args ...string) string {
 	t.Helper()
 	output, err := exec.CommandContext(context.Background(), name, args...).CombinedOutput()
@@ -52,6 +73,9 @@ func runOnHost(t *testing.T, name string, args ...string) string {
 
 func sorted(text string) []string {
 	lines := strings.Split(strings.TrimSpace(text), "\n")
+	for i := range lines {
+		lines[i] = strings.TrimSpace(lines[i])
+	}
 	sort.Strings(lines)
 	return lines
 }

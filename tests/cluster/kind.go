@@ -154,7 +154,7 @@ func (k *kindDocker) Status(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("reading how to reach the cluster: %w\n  start it with `CLUSTER=kind make cluster-up`", err)
 	}
-	if _, err := (kubectl{path: reach.Kubectl, kubeconfig: reach.Kubeconfig}).run(ctx, nil, "get", "--raw=/readyz"); err != nil {
+	if _, err := reach.kubectl(k.layout).run(ctx, nil, "get", "--raw=/readyz"); err != nil {
 		return err
 	}
 	return reach.print(out)

@@ -74,7 +74,7 @@ func (o *oneMachine) healthy(ctx context.Context, m machine.Machine) bool {
 	return tektonReady(ctx, o.kubectl(), func(string) {}) == nil
 }
 
-func (o *oneMachine) kubectl() kubectl { return kubectl{path: o.Kubectl(), kubeconfig: o.Kubeconfig()} }
+func (o *oneMachine) kubectl() kubectl { return o.access().kubectl(o.layout) }
 
 // start runs the machine and installs Tekton while the rest of the machine is still coming up.
 func (o *oneMachine) start(ctx context.Context, m machine.Machine, set artifacts.Set, p *progress.Progress) error {

@@ -32,17 +32,21 @@ const testNamespace = "cluster-test"
 
 // testTaskRun pushes an image and a Tekton bundle from this host and runs the bundle's task in a namespace that enforces the restricted
 // standard. So the host pushes, the resolver and the controller (the step has no command) read, and the kubelet pulls, all under one name.
-func testTaskRun(t *testing.T, reach access) {
-	k := kubectl{path: reach.Kubectl, kubeconfig: reach.Kubeconfig}
+// The same task comes from a Git repository on this host too.
+func testTaskRun(t *testing.T, places layout, reach access) {
+	k := reach.kubectl(places)
 	image := push(t, reach, "test/shell", withScript(t, shellImage(t)))
 	task := fmt.Sprintf(testTask, image)
 	bundle := push(t, reach, "test/bundle", bundleOf(t, "write", task))
-	apply(t, k, fmt.Sprintf(testObjects, testNamespace, bundle))
-	status := waitForRun(t, k, "taskrun/write")
-	require.Equal(t, "True", status.Status, "%s: %s\n%s", status.Reason, status.Message, podLogs(t, k))
-	result, err := k.run(t.Context(), nil, "get", "taskrun", "write", "--namespace="+testNamespace, "--output=jsonpath={.status.results[0].value}")
-	require.NoError(t, err)
-	require.Equal(t, "65532", result)
+	repository := serveGit(t, places, "write.yaml", task)
+	apply(t, k, fmt.Sprintf(testObjects, testNamespace, bundle, repository))
+	for _, run := range []string{"from-bundle", "from-git"} {
+		status := waitForRun(t, k, "taskrun/"+run)
+		require.Equal(t, "True", status.Status, "%s: %s\n%s", status.Reason, status.Message, podLogs(t, k))
+		result, err := k.run(t.Context(), nil, "get", "taskrun", run, "--namespace="+testNamespace, "--output=jsonpath={.status.results[0].value}")
+		require.NoError(t, err)
+		require.Equal(t, "65532", result)
+	}
 }
 
 // testTask's step writes who it is into the volume, from which the entrypoint of its image copies it to the result.
@@ -81,7 +85,7 @@ spec:
 ---
 apiVersion: tekton.dev/v1
 kind: TaskRun
-metadata: {name: write, namespace: %[1]s}
+metadata: {name: from-bundle, namespace: %[1]s}
 spec:
   taskRef:
     resolver: bundles
@@ -91,6 +95,19 @@ spec:
       - {name: kind, value: task}
   podTemplate: {securityContext: {fsGroup: 65532}}
   workspaces: [{name: source, persistentVolumeClaim: {claimName: source}, subPath: checkout}]
+---
+apiVersion: tekton.dev/v1
+kind: TaskRun
+metadata: {name: from-git, namespace: %[1]s}
+spec:
+  taskRef:
+    resolver: git
+    params:
+      - {name: url, value: %[3]q}
+      - {name: revision, value: main}
+      - {name: pathInRepo, value: write.yaml}
+  podTemplate: {securityContext: {fsGroup: 65532}}
+  workspaces: [{name: source, emptyDir: {}}]
 `
 
 // shellImage is the shell image of the artifacts that are up.
@@ -197,7 +214,7 @@ func podLogs(t *testing.T, k kubectl) string {
 
 // testVolumeGoes removes the namespace and sees the node's folder of its volume go.
 func testVolumeGoes(t *testing.T, places layout, reach access) {
-	k := kubectl{path: reach.Kubectl, kubeconfig: reach.Kubeconfig}
+	k := reach.kubectl(places)
 	volume, err := k.run(t.Context(), nil, "get", "pvc", "source", "--namespace="+testNamespace, "--output=jsonpath={.spec.volumeName}")
 	require.NoError(t, err)
 	folder := filepath.Join(places.State, "volumes", volume)

@@ -40,6 +40,7 @@ func (m Machine) writeCertificates() error {
 		{file: "apiserver", name: "kube-apiserver", hosts: kubernetes, addresses: []string{Address, serviceAddress, "127.0.0.1"}},
 		{file: "kubelet-client", name: "kube-apiserver-kubelet-client", group: "system:masters"},
 		{file: "kubelet", name: "system:node:" + NodeName, hosts: []string{NodeName}, addresses: []string{Address}},
+		{file: "host", name: "host", hosts: []string{"localhost"}, addresses: []string{HostAddress, "127.0.0.1"}}, // for servers that tests run for pods
 	} {
 		subject := pkix.Name{CommonName: leaf.name}
 		if leaf.group != "" {

@@ -40,7 +40,7 @@ func (m Machine) components() []component {
 		{
 			name: "kube-controller-manager", needs: []string{"kube-apiserver"},
 			args: node("kube-controller-manager", "--kubeconfig="+m.kubeconfig("kube-controller-manager"), "--leader-elect=false",
-				"--service-account-private-key-file="+m.pki("service-accounts.key"), "--root-ca-file="+m.pki("ca.crt"),
+				"--service-account-private-key-file="+m.pki("service-accounts.key"), "--root-ca-file="+m.pki("ca.crt"), "--flex-volume-plugin-dir="+m.path("empty"),
 				"--concurrent-namespace-syncs=4", "--namespace-sync-period=30s"),
 			ready: answers("https://127.0.0.1:10257/healthz"),
 		},

@@ -3,8 +3,6 @@ package machine
 import (
 	"fmt"
 	"os"
-	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 )
@@ -95,58 +93,4 @@ func (m Machine) tunables() []tunable {
 		}
 	}
 	return list
-}
-
-// cgroupName is the cgroup under which all pods run.
-const cgroupName = "sluice"
-
-// cgroups are the places of that cgroup: one for every hierarchy of cgroup v1, or the only one of v2.
-func cgroups() []string {
-	if _, err := os.Stat("/sys/fs/cgroup/cgroup.controllers"); err == nil {
-		return []string{"/sys/fs/cgroup/" + cgroupName}
-	}
-	hierarchies, _ := filepath.Glob("/sys/fs/cgroup/*")
-	var list []string
-	for _, hierarchy := range hierarchies {
-		if info, err := os.Lstat(hierarchy); err == nil && info.IsDir() {
-			list = append(list, filepath.Join(hierarchy, cgroupName))
-		}
-	}
-	return list
-}
-
-func makeCgroup() error {
-	if controllers, err := os.ReadFile("/sys/fs/cgroup/cgroup.controllers"); err == nil {
-		for _, controller := range strings.Fields(string(controllers)) {
-			// A controller that cannot be delegated is missed by the kubelet, which says so.
-			_ = os.WriteFile("/sys/fs/cgroup/cgroup.subtree_control", []byte("+"+controller), 0o644)
-		}
-	}
-	for _, dir := range cgroups() {
-		if err := os.MkdirAll(dir, 0o755); err != nil {
-			return fmt.Errorf("making the cgroup %q: %w", dir, err)
-		}
-		for _, file := range []string{"cpuset.cpus", "cpuset.mems"} { // a v1 cpuset starts empty and refuses processes
-			if value, err := os.ReadFile(filepath.Join(filepath.Dir(dir), file)); err == nil {
-				_ = os.WriteFile(filepath.Join(dir, file), value, 0o644)
-			}
-		}
-	}
-	return nil
-}
-
-// startTime is when a process began, in clock ticks since boot: with the process ID it names a process for as long as the host is up.
-func startTime(pid int) (string, error) {
-	data, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
-	if err != nil {
-		return "", err
-	}
-	fields := strings.Fields(string(data[strings.LastIndexByte(string(data), ')')+1:]))
-	if len(fields) < 20 {
-		return "", fmt.Errorf("reading the start time of process %d: %d fields", pid, len(fields))
-	}
-	if fields[0] == "Z" {
-		return "", fmt.Errorf("reading the start time of process %d: it has ended", pid)
-	}
-	return fields[19], nil
 }

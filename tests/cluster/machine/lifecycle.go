@@ -8,8 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
-	"path/filepath"
-	"strings"
 	"syscall"
 	"time"
 )
@@ -20,6 +18,7 @@ type running struct {
 	Start   string   `json:"start"`   // of that process, in ticks since boot
 	Boot    string   `json:"boot"`    // of the host
 	Folders []string `json:"folders"` // made on the host as mount points
+	Link    string   `json:"link"`    // index of the host's end of the link
 }
 
 // Start starts the machine with program, which must call Init when its first argument is "machine-init" and Supervise when it is
@@ -52,6 +51,17 @@ func (m Machine) Start(ctx context.Context, program string) error {
 	if r.Start, err = startTime(r.PID); err != nil {
 		return fmt.Errorf("starting the machine: %w", err)
 	}
+	go cmd.Wait() // so that an early end does not stay as a zombie
+	if err := m.note(r); err != nil {
+		return err
+	}
+	if r.Link, err = connect(ctx, r.PID); err != nil {
+		return err
+	}
+	return m.note(r)
+}
+
+func (m Machine) note(r running) error {
 	data, err := json.Marshal(r)
 	if err != nil {
 		return err
@@ -59,8 +69,7 @@ func (m Machine) Start(ctx context.Context, program string) error {
 	if err := os.WriteFile(m.path("running.json"), data, 0o644); err != nil {
 		return fmt.Errorf("noting the machine's process: %w", err)
 	}
-	go cmd.Wait() // so that an early end does not stay as a zombie, which would look alive
-	return connect(ctx, r.PID)
+	return nil
 }
 
 func (m Machine) running() (running, error) {
@@ -100,8 +109,11 @@ func (m Machine) Stop(ctx context.Context) error {
 		if err := r.kill(ctx); err != nil {
 			return err
 		}
-		if _, err := os.Stat("/sys/class/net/" + hostLink); err == nil {
-			_ = command(ctx, "ip", "link", "delete", hostLink) // it may go by itself meanwhile
+		// A connection that was not closed on both sides can hold the network for minutes, and with it the link.
+		if r.Link != "" && r.Link == linkIndex() {
+			if err := command(ctx, "ip", "link", "delete", hostLink); err != nil && linkIndex() == r.Link {
+				return err
+			}
 		}
 	}
 	for _, dir := range cgroups() {
@@ -117,7 +129,7 @@ func (m Machine) Stop(ctx context.Context) error {
 	return os.Remove(m.path("running.json"))
 }
 
-// kill ends the first process; the kernel ends the rest and drops their mounts and interfaces.
+// kill ends the first process; the kernel ends the rest and drops their mounts.
 func (r running) kill(ctx context.Context) error {
 	for deadline := time.Now().Add(30 * time.Second); r.alive(); {
 		if err := syscall.Kill(r.PID, syscall.SIGKILL); err != nil && err != syscall.ESRCH {
@@ -133,42 +145,4 @@ func (r running) kill(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// removeCgroup removes a cgroup and those under it; the kernel lets go of one a moment after its last process.
-func removeCgroup(ctx context.Context, root string) error {
-	for deadline := time.Now().Add(10 * time.Second); ; {
-		var dirs []string
-		_ = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-			if err == nil && d.IsDir() {
-				dirs = append(dirs, path)
-			}
-			return nil
-		})
-		if len(dirs) == 0 {
-			return nil
-		}
-		var last error
-		for i := len(dirs) - 1; i >= 0; i-- {
-			if err := syscall.Rmdir(dirs[i]); err != nil {
-				last = fmt.Errorf("removing the cgroup %q: %w", dirs[i], err)
-			}
-		}
-		if last == nil {
-			return nil
-		}
-		if time.Now().After(deadline) {
-			return last
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(50 * time.Millisecond):
-		}
-	}
-}
-
-func bootID() string {
-	data, _ := os.ReadFile("/proc/sys/kernel/random/boot_id")
-	return strings.TrimSpace(string(data))
 }

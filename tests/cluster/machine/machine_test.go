@@ -120,7 +120,7 @@ func TestASeedIsLinkedButItsDatabasesAreCopied(t *testing.T) {
 
 func TestFollowGivesEveryEventAndEndsWithTheOneThatExplains(t *testing.T) {
 	m := prepared(t)
-	note(t, m, os.Getpid())
+	noteProcess(t, m, os.Getpid())
 	file, err := os.Create(m.Events())
 	require.NoError(t, err)
 	j := &journal{file: file}
@@ -141,8 +141,8 @@ func TestFollowGivesEveryEventAndEndsWithTheOneThatExplains(t *testing.T) {
 	require.Equal(t, []string{"etcd started", "etcd exited", "kubelet ready", "etcd gave up"}, seen)
 }
 
-// note writes that a process of this host is the machine.
-func note(t *testing.T, m Machine, pid int) {
+// noteProcess writes that a process of this host is the machine.
+func noteProcess(t *testing.T, m Machine, pid int) {
 	t.Helper()
 	start, err := startTime(pid)
 	require.NoError(t, err)
@@ -156,7 +156,7 @@ func TestAProcessIsOnlyTheMachineWithItsStartTimeAndBoot(t *testing.T) {
 	sleeper := exec.Command("sleep", "60")
 	require.NoError(t, sleeper.Start())
 	pid := sleeper.Process.Pid
-	note(t, m, pid)
+	noteProcess(t, m, pid)
 	require.Equal(t, pid, m.PID())
 	text, err := os.ReadFile(m.path("running.json"))
 	require.NoError(t, err)

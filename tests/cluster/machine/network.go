@@ -6,11 +6,15 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
+	"strings"
 	"time"
 )
 
-// connect gives the machine its one link: a veth pair with one end here on the host.
-func connect(ctx context.Context, pid int) error {
+// connect gives the machine its one link, a veth pair with one end here on the host, and tells that end's index.
+func connect(ctx context.Context, pid int) (index string, err error) {
+	if linkIndex() != "" {
+		return "", fmt.Errorf("linking the machine to the host: another cluster has the link %s\n  end it with `make cluster-down` in its clone", hostLink)
+	}
 	const inside = "sluice1"
 	for _, args := range [][]string{
 		{"link", "add", hostLink, "type", "veth", "peer", "name", inside, "netns", strconv.Itoa(pid)},
@@ -18,10 +22,16 @@ func connect(ctx context.Context, pid int) error {
 		{"link", "set", hostLink, "up"},
 	} {
 		if err := command(ctx, "ip", args...); err != nil {
-			return fmt.Errorf("linking the machine to the host: %w", err)
+			return "", fmt.Errorf("linking the machine to the host: %w", err)
 		}
 	}
-	return nil
+	return linkIndex(), nil
+}
+
+// linkIndex is the kernel's number of the host's end of a machine's link; empty when there is none.
+func linkIndex() string {
+	data, _ := os.ReadFile("/sys/class/net/" + hostLink + "/ifindex")
+	return strings.TrimSpace(string(data))
 }
 
 // network brings up the machine's end once the host has put it here.
