@@ -48,8 +48,8 @@ func (c *cobertura) start(e xml.StartElement) error {
 // names are where a class's file may lie: within one of the sources, or where it says.
 func (c *cobertura) names(filename string) (names []string) {
 	for _, source := range c.sources {
-		if source = strings.TrimSpace(source); source != "" && !path.IsAbs(slashed(filename)) {
-			names = append(names, path.Join(slashed(source), slashed(filename)))
+		if source = strings.TrimSpace(source); source != "" && !path.IsAbs(cleanName(filename)) {
+			names = append(names, path.Join(cleanName(source), cleanName(filename)))
 		}
 	}
 	return append(names, filename)

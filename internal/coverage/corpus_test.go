@@ -64,7 +64,7 @@ func TestReportsOfRealToolsAreFoundInTheSource(t *testing.T) {
 	defer tree.Close()
 	for name := range corpus {
 		set := coverage.NewSet(tree.Locate)
-		_, err := set.ReadFile(t.Context(), filepath.Join("testdata/corpus", name))
+		_, err := set.ReadFile(t.Context(), rootOf(t, "testdata/corpus"), name)
 		require.NoError(t, err)
 		report, err := set.Report()
 		require.NoError(t, err)

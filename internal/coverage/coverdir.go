@@ -8,8 +8,8 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
 )
 
@@ -19,10 +19,20 @@ const maxBinary = 128 << 20
 
 // readCoverDir reads a GOCOVERDIR: the covmeta files of instrumented programs, and the covcounters that each run of them
 // left. Statements of a program of which no counters are there count as uncovered.
-func (s *Set) readCoverDir(ctx context.Context, dir string) (digest string, err error) {
-	entries, err := os.ReadDir(dir)
+func (s *Set) readCoverDir(ctx context.Context, parent *os.Root, name string) (digest string, err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("reading profile %q: %w", name, err)
+		}
+	}()
+	dir, err := parent.OpenRoot(name)
 	if err != nil {
-		return "", fmt.Errorf("reading profile: %w", err)
+		return "", err
+	}
+	defer dir.Close()
+	entries, err := fs.ReadDir(dir.FS(), ".")
+	if err != nil {
+		return "", err
 	}
 	sum := sha256.New()
 	metas, counted := 0, 0
@@ -34,18 +44,15 @@ func (s *Set) readCoverDir(ctx context.Context, dir string) (digest string, err 
 		metas++
 		n, err := s.readProgram(ctx, sum, dir, e.Name(), countersOf(entries, program))
 		if err != nil {
-			return "", fmt.Errorf("reading profile %q: %w", filepath.Base(dir), err)
+			return "", err
 		}
 		counted += n
 	}
 	switch {
 	case metas == 0:
-		err = errors.New("a directory without covmeta files: was the program built with -cover, and run with GOCOVERDIR set?")
+		return "", errors.New("a directory without covmeta files: was the program built with -cover, and run with GOCOVERDIR set?")
 	case counted == 0:
-		err = errors.New("no covcounters file in it: the programs were killed before they wrote their counters, which they do when main returns or calls os.Exit")
-	}
-	if err != nil {
-		return "", fmt.Errorf("reading profile %q: %w", filepath.Base(dir), err)
+		return "", errors.New("no covcounters file in it: the programs were killed before they wrote their counters, which they do when main returns or calls os.Exit")
 	}
 	return hex.EncodeToString(sum.Sum(nil)), nil
 }
@@ -59,18 +66,18 @@ func countersOf(entries []os.DirEntry, program string) (names []string) {
 	return names
 }
 
-func (s *Set) readProgram(ctx context.Context, sum hash.Hash, dir, meta string, counterFiles []string) (counted int, err error) {
-	data, err := readBinary(ctx, sum, filepath.Join(dir, meta))
-	if err != nil {
-		return 0, err
+func (s *Set) readProgram(ctx context.Context, sum hash.Hash, dir *os.Root, meta string, counterFiles []string) (counted int, err error) {
+	data, err := readBinary(ctx, sum, dir, meta)
+	var m *coverMeta
+	if err == nil {
+		m, err = parseCoverMeta(data)
 	}
-	m, err := parseCoverMeta(data)
 	if err != nil {
 		return 0, fmt.Errorf("%s: %w", meta, err)
 	}
 	counters := coverCounters{}
 	for _, name := range counterFiles {
-		data, err := readBinary(ctx, sum, filepath.Join(dir, name))
+		data, err := readBinary(ctx, sum, dir, name)
 		if err == nil {
 			err = counters.add(data, m.hash)
 		}
@@ -85,20 +92,16 @@ func (s *Set) readProgram(ctx context.Context, sum hash.Hash, dir, meta string, 
 }
 
 // readBinary reads a file whole and adds it to the digest of the profile.
-func readBinary(ctx context.Context, sum hash.Hash, name string) ([]byte, error) {
-	info, err := os.Stat(name)
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() || info.Size() > maxBinary {
-		return nil, fmt.Errorf("not a regular file of at most %d bytes", maxBinary)
-	}
-	f, err := os.Open(name)
+func readBinary(ctx context.Context, sum hash.Hash, dir *os.Root, name string) ([]byte, error) {
+	f, err := OpenRegular(dir, name)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(&cancelled{ctx, f}, maxBinary))
+	data, err := io.ReadAll(io.LimitReader(&cancelled{ctx, f}, maxBinary+1))
+	if err == nil && len(data) > maxBinary {
+		err = fmt.Errorf("larger than %d bytes", maxBinary)
+	}
 	sum.Write(data)
 	return data, err
 }

@@ -68,7 +68,10 @@ func runIn(t testing.TB, dir string, env []string, name string, args ...string) 
 func reportOf(t testing.TB, name string) *Report {
 	t.Helper()
 	set := NewSet(nil)
-	digest, err := set.ReadFile(context.Background(), name)
+	dir, err := os.OpenRoot(filepath.Dir(name))
+	require.NoError(t, err)
+	defer dir.Close()
+	digest, err := set.ReadFile(context.Background(), dir, filepath.Base(name))
 	require.NoError(t, err)
 	require.Len(t, digest, 64)
 	report, err := set.Report()
@@ -101,7 +104,10 @@ func TestCoverDirEqualsItsTextFormat(t *testing.T) {
 
 func TestCoverDirIsRefused(t *testing.T) {
 	read := func(dir string) error {
-		_, err := NewSet(nil).ReadFile(context.Background(), dir)
+		parent, err := os.OpenRoot(filepath.Dir(dir))
+		require.NoError(t, err)
+		defer parent.Close()
+		_, err = NewSet(nil).ReadFile(context.Background(), parent, filepath.Base(dir))
 		return err
 	}
 	require.ErrorContains(t, read(t.TempDir()), "without covmeta files")

@@ -60,6 +60,11 @@ func ParsePatch(r io.Reader) (*Patch, error) {
 	if p.oldLeft+p.newLeft > 0 {
 		return nil, errors.New("it ends within a hunk: it is truncated")
 	}
+	for _, f := range p.patch.Files {
+		if strings.ContainsFunc(f.Old+f.New, func(r rune) bool { return printable(r) != r }) {
+			return nil, fmt.Errorf("it names the file %q, with characters that cannot be shown", f.Old+f.New)
+		}
+	}
 	if len(p.patch.Files) == 0 {
 		return nil, errors.New("no changed file is in it: was it made between two different commits?")
 	}
@@ -169,15 +174,15 @@ func (p *patchParser) names(line []byte, old string) error {
 		p.file = &PatchFile{}
 		p.patch.Files = append(p.patch.Files, p.file)
 	}
-	p.file.Old, p.file.New = stripPrefixes(cleanName(old), cleanName(string(name)))
+	p.file.Old, p.file.New = stripPrefixes(plainName(old), plainName(string(name)))
 	if p.file.Old == "" && p.file.New == "" {
 		return fmt.Errorf("%s names no file", quote(line))
 	}
 	return nil
 }
 
-// cleanName drops the time stamp of diff -u and the quotes of git.
-func cleanName(name string) string {
+// plainName drops the time stamp of diff -u and the quotes of git.
+func plainName(name string) string {
 	name, _, _ = strings.Cut(name, "\t")
 	return unquote(name)
 }

@@ -9,7 +9,7 @@
 // contradictory ones, and reports of different units together; every refusal says which line is to blame.
 //
 //	set := coverage.NewSet(nil)
-//	if err := set.ReadFile(ctx, "cover.out"); err != nil { … }
+//	if _, err := set.ReadFile(ctx, reports, "cover.out"); err != nil { … }
 //	report, err := set.Report()
 //	fmt.Println(report.Counts().Reaches(minimum))
 package coverage

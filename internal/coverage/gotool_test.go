@@ -50,7 +50,7 @@ func copyOfModule(t *testing.T, path string) string {
 func requireSameAsGoTool(t *testing.T, dir, profile string) {
 	t.Helper()
 	set := coverage.NewSet(nil)
-	_, err := set.ReadFile(context.Background(), profile)
+	_, err := set.ReadFile(context.Background(), rootOf(t, filepath.Dir(profile)), filepath.Base(profile))
 	require.NoError(t, err)
 	report, err := set.Report()
 	require.NoError(t, err)

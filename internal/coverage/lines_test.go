@@ -60,6 +60,7 @@ func TestLineReportsCountLines(t *testing.T) {
 		"Clover by OpenClover": {
 			cloverHead + `<package name="com"><file name="A.java" path="/src/com/A.java"><line num="4" type="cond" truecount="2" falsecount="0"/><line num="5" type="cond" truecount="2" falsecount="1"/><line num="6" type="cond" truecount="0" falsecount="0"/></file></package></project></coverage>`,
 			partly(2, 3, 1), []string{"/src/com/A.java"}},
+		"names that would upset a terminal": {"SF:src/\x1b[31m\xff.c\nDA:1,1\nend_of_record\n", counts(1, 1), []string{"src/?[31m?.c"}},
 		"a byte order mark and ISO 8859-1": {
 			"\xef\xbb\xbf" + `<?xml version="1.0" encoding="ISO-8859-1"?><coverage line-rate="1"><packages><package><classes><class filename="` + "caf\xe9" + `.py"><lines><line number="1" hits="1"/></lines></class></classes></package></packages></coverage>`,
 			counts(1, 1), []string{"café.py"}},

@@ -9,33 +9,46 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
-	"path/filepath"
 )
 
-// ReadFile adds the report at name, in whichever format its content shows it to be in, or the GOCOVERDIR that it is, and
-// returns the SHA-256 of what it read, in hex. Only regular files and directories are opened: a pipe would wait for ever.
-func (s *Set) ReadFile(ctx context.Context, name string) (digest string, err error) {
-	info, err := os.Stat(name)
+// ReadFile adds the report at name within dir, in whichever format its content shows it to be in, or the GOCOVERDIR that
+// it is, and returns the SHA-256 of what it read, in hex. Only regular files and directories are opened, since a pipe would
+// wait for ever, and no link is followed out of dir, since tests may have written it.
+func (s *Set) ReadFile(ctx context.Context, dir *os.Root, name string) (digest string, err error) {
+	f, err := OpenRegular(dir, name)
+	if errors.Is(err, errDirectory) {
+		return s.readCoverDir(ctx, dir, name)
+	}
 	if err != nil {
-		return "", fmt.Errorf("reading profile: %w", err)
-	}
-	if info.IsDir() {
-		return s.readCoverDir(ctx, name)
-	}
-	if !info.Mode().IsRegular() {
-		return "", fmt.Errorf("reading profile %q: not a regular file", name)
-	}
-	f, err := os.Open(name)
-	if err != nil {
-		return "", fmt.Errorf("reading profile: %w", err)
+		return "", fmt.Errorf("reading profile %q: %w", name, err)
 	}
 	defer f.Close()
 	sum := sha256.New()
-	if err := s.Read(ctx, filepath.Base(name), io.TeeReader(f, sum)); err != nil {
+	if err := s.Read(ctx, name, io.TeeReader(f, sum)); err != nil {
 		return "", err
 	}
 	return hex.EncodeToString(sum.Sum(nil)), nil
+}
+
+var errDirectory = errors.New("a directory, not a file")
+
+// OpenRegular opens a regular file within dir.
+func OpenRegular(dir *os.Root, name string) (*os.File, error) {
+	info, err := dir.Stat(name)
+	var path *fs.PathError
+	switch {
+	case errors.As(err, &path):
+		return nil, path.Err // the caller names the file better
+	case err != nil:
+		return nil, err
+	case info.IsDir():
+		return nil, errDirectory
+	case !info.Mode().IsRegular():
+		return nil, errors.New("not a regular file")
+	}
+	return dir.Open(name)
 }
 
 // Read adds one report, in whichever format its content shows it to be in, and reads it to its end. Name is for errors

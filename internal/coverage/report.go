@@ -5,6 +5,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // Report is the merged coverage of some files, sorted by path.
@@ -112,12 +113,19 @@ func (r *Report) PartlyAs(state State) {
 	}
 }
 
-// slashed turns a Windows path into slashes. A backslash is a legal byte of a Unix name, so a name that has slashes too
-// is left alone unless it starts with a drive.
-func slashed(name string) string {
+// cleanName turns a Windows path into slashes, and what would upset a terminal or a table into question marks. A backslash
+// is a legal byte of a Unix name, so a name that has slashes too keeps it unless it starts with a drive.
+func cleanName(name string) string {
 	drive := len(name) > 2 && name[1] == ':' && (name[2] == '\\' || name[2] == '/')
 	if drive || strings.Contains(name, `\`) && !strings.Contains(name, "/") {
-		return strings.ReplaceAll(name, `\`, "/")
+		name = strings.ReplaceAll(name, `\`, "/")
 	}
-	return name
+	return path.Clean(strings.Map(printable, strings.ToValidUTF8(name, "?")))
+}
+
+func printable(r rune) rune {
+	if unicode.IsPrint(r) {
+		return r
+	}
+	return '?'
 }

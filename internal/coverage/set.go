@@ -3,7 +3,6 @@ package coverage
 import (
 	"cmp"
 	"fmt"
-	"path"
 	"slices"
 )
 
@@ -55,7 +54,7 @@ type Set struct {
 // says whether it is there; nil keeps names as they are, but for clean slashes. [Tree.Locate] is one.
 func NewSet(locate func(format, name string) (path string, found bool)) *Set {
 	if locate == nil {
-		locate = func(_, name string) (string, bool) { return path.Clean(slashed(name)), true }
+		locate = func(_, name string) (string, bool) { return cleanName(name), true }
 	}
 	return &Set{byName: map[string]*spans{}, byPath: map[string]*spans{}, locate: locate}
 }

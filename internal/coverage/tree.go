@@ -97,7 +97,7 @@ func (t *Tree) Read(name string) ([]byte, error) {
 // go.mod files of the tree resolve; other reports name them absolutely, relative to some directory, or, as JaCoCo does,
 // relative to one of many source roots. A name that leads nowhere is returned cleaned.
 func (t *Tree) Locate(format, name string) (where string, found bool) {
-	clean := path.Clean(slashed(name))
+	clean := cleanName(name)
 	if t.Has(clean) {
 		return clean, true
 	}

@@ -10,6 +10,14 @@ import (
 	"github.com/sluice-ci/sluice/internal/coverage"
 )
 
+func rootOf(t *testing.T, dir string) *os.Root {
+	t.Helper()
+	root, err := os.OpenRoot(dir)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, root.Close()) })
+	return root
+}
+
 func treeOf(t *testing.T, files map[string]string) *coverage.Tree {
 	t.Helper()
 	dir := t.TempDir()

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 
@@ -62,6 +63,8 @@ var badInputs = []badInput{
 	{name: "the second of two profiles is empty", files: map[string]string{"reports/it.out": ""}, args: []string{"--profile=cover.out,it.out"}, code: 2, says: "it is empty"},
 	{name: "the second of two profiles is missing", args: []string{"--profile=cover.out,it.out"}, code: 2, says: "no such file"},
 	{name: "no profile named", args: []string{"--profile="}, code: 2, says: "no profile is named"},
+	{name: "a link to a secret", prepare: linkInstead("/etc/hostname", "reports/cover.out"), code: 2, says: "path escapes"},
+	{name: "a report outside of reports", args: []string{"--profile=../source/cover.out"}, code: 2, says: "path escapes"},
 	{name: "a pipe", prepare: pipe("reports/cover.out"), code: 2, says: "not a regular file"},
 	{name: "a GOCOVERDIR that is empty", prepare: directory("reports/cover.out"), code: 2, says: "without covmeta files"},
 	{name: "a patch minimum without a patch", args: []string{"--minimum-patch=80"}, code: 2, says: "without a patch"},
@@ -73,7 +76,7 @@ var badInputs = []badInput{
 	{name: "the combined diff of a merge", files: map[string]string{"reports/change.diff": "diff --cc a.go\n"}, args: []string{"--patch=change.diff"}, code: 2, says: "combined diff"},
 	{name: "a base without a repository", args: []string{"--base=main"}, code: 2, says: "opening the repository"},
 	{name: "new code that no profile knows", files: map[string]string{"source/b/b.go": "package b\n\nfunc B() { B() }\n", "reports/change.diff": "--- /dev/null\n+++ b/b/b.go\n@@ -0,0 +1,3 @@\n+package b\n+\n+func B() { B() }\n"}, args: []string{"--minimum-patch=80", "--patch=change.diff"}, code: 1, says: "0.00 % of the changed statements"},
-	{name: "new code of a language that the report knows, but not this file", profile: "SF:a.js\nDA:1,1\nend_of_record\n", files: map[string]string{"source/a.js": "a\n", "source/b.js": "b\n", "reports/change.diff": "--- /dev/null\n+++ b/b.js\n@@ -0,0 +1 @@\n+b\n"}, args: []string{"--minimum-patch=80", "--patch=change.diff"}, code: 3, says: "no report tells whether"},
+	{name: "new code of a language that the report knows, but not this file", profile: "SF:a.js\nDA:1,1\nend_of_record\n", files: map[string]string{"source/a.js": "a\n", "source/b.js": "b\n", "reports/change.diff": "--- /dev/null\n+++ b/b.js\n@@ -0,0 +1 @@\n+b\n"}, args: []string{"--minimum-patch=80", "--patch=change.diff"}, code: 3, says: "1 changed file is in no report"},
 	{name: "a baseline that is not there", args: []string{"--baseline=before.json"}, code: 2, says: "no such file"},
 	{name: "an empty baseline", files: map[string]string{"reports/before.out": "", "reports/change.diff": "--- a/go.mod\n+++ b/go.mod\n@@ -1 +1 @@\n-module x\n+module example.com/shop\n"}, args: []string{"--baseline=before.out", "--patch=change.diff"}, code: 2, says: "it is empty"},
 	{name: "evidence of no number as baseline", files: map[string]string{"reports/before.json": `{"predicateType":"https://sluice-ci.github.io/predicates/gate/v1","predicate":{"gate":"coverage-gate","measured":{}}}`}, args: []string{"--baseline=before.json"}, code: 2, says: "it holds no number"},
@@ -112,6 +115,13 @@ func directory(name string) func(*testing.T, string) {
 	}
 }
 
+func linkInstead(to, name string) func(*testing.T, string) {
+	return func(t *testing.T, dir string) {
+		remove(name)(t, dir)
+		link(to, name)(t, dir)
+	}
+}
+
 func link(to, name string) func(*testing.T, string) {
 	return func(t *testing.T, dir string) { require.NoError(t, os.Symlink(to, filepath.Join(dir, name))) }
 }
@@ -142,6 +152,14 @@ func (b badInput) run(t *testing.T) (code int, stderr, dir string) {
 	var out, errs bytes.Buffer
 	code = newCommand().Execute(context.Background(), args, strings.NewReader(""), &out, &errs, func(string) string { return "" })
 	return code, strings.ReplaceAll(errs.String(), dir, "…"), dir
+}
+
+func TestResultsFitHoweverLongAPathIs(t *testing.T) {
+	long := strings.Repeat("ärger/", 200)
+	require.LessOrEqual(t, len(shorten(long, task.MaxResult)), task.MaxResult)
+	require.True(t, utf8.ValidString(shorten(long, task.MaxResult)))
+	require.True(t, utf8.ValidString(shorten("x"+long, task.MaxResult)))
+	require.Equal(t, "short", shorten("short", task.MaxResult))
 }
 
 func TestGoodInputPasses(t *testing.T) {

@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/sluice-ci/sluice/internal/coverage"
 	"github.com/sluice-ci/sluice/internal/coverage/gitpatch"
@@ -81,15 +80,20 @@ func (m *measurement) readPatch(ctx context.Context, o *options) (*coverage.Patc
 const maxWhole = 128 << 20
 
 func (m *measurement) read(o *options, name string) ([]byte, error) {
-	path := o.inReports(name)
-	info, err := os.Stat(path)
+	dir, base, err := o.within(name)
 	if err != nil {
 		return nil, err
 	}
-	if !info.Mode().IsRegular() || info.Size() > maxWhole {
-		return nil, fmt.Errorf("not a regular file of at most %d bytes", maxWhole)
+	defer dir.Close()
+	f, err := coverage.OpenRegular(dir, base)
+	if err != nil {
+		return nil, err
 	}
-	data, err := os.ReadFile(path)
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxWhole+1))
+	if err == nil && len(data) > maxWhole {
+		err = fmt.Errorf("larger than %d bytes", maxWhole)
+	}
 	if err == nil {
 		sum := sha256.Sum256(data)
 		m.input(name, hex.EncodeToString(sum[:]))
@@ -100,7 +104,7 @@ func (m *measurement) read(o *options, name string) ([]byte, error) {
 // readBaseline tells evidence, which is JSON, from a report.
 func (m *measurement) readBaseline(ctx context.Context, o *options, report *coverage.Report, patch *coverage.Patch) error {
 	m.baseline = &baseline{name: o.baseline}
-	isEvidence, err := beginsWithBrace(o.inReports(o.baseline))
+	isEvidence, err := beginsWithBrace(o, o.baseline)
 	if err == nil && isEvidence {
 		err = m.readEvidence(o, report)
 	} else if err == nil {
@@ -112,12 +116,16 @@ func (m *measurement) readBaseline(ctx context.Context, o *options, report *cove
 	return nil
 }
 
-func beginsWithBrace(path string) (bool, error) {
-	info, err := os.Stat(path)
-	if err != nil || !info.Mode().IsRegular() {
+func beginsWithBrace(o *options, name string) (bool, error) {
+	dir, base, err := o.within(name)
+	if err != nil {
 		return false, err
 	}
-	f, err := os.Open(path)
+	defer dir.Close()
+	if info, err := dir.Stat(base); err == nil && info.IsDir() {
+		return false, nil
+	}
+	f, err := coverage.OpenRegular(dir, base)
 	if err != nil {
 		return false, err
 	}

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"io/fs"
 	"strconv"
+	"strings"
 
 	"github.com/sluice-ci/sluice/internal/coverage"
 	"github.com/sluice-ci/sluice/internal/evidence"
@@ -118,5 +119,5 @@ func shorten(s string, most int) string {
 		return s
 	}
 	const dots = "…"
-	return dots + s[len(s)-most+len(dots):]
+	return dots + strings.ToValidUTF8(s[len(s)-most+len(dots):], "")
 }

@@ -76,7 +76,12 @@ func (m *measurement) readProfiles(ctx context.Context, o *options, names []stri
 	}
 	set := coverage.NewSet(m.tree.Locate)
 	for _, name := range names {
-		digest, err := set.ReadFile(ctx, o.inReports(name))
+		dir, base, err := o.within(name)
+		if err != nil {
+			return nil, err
+		}
+		digest, err := set.ReadFile(ctx, dir, base)
+		dir.Close()
 		if err != nil {
 			return nil, err
 		}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 
 	"github.com/sluice-ci/sluice/internal/coverage"
@@ -66,10 +67,15 @@ func declareExamples(c *task.Command) {
 	)
 }
 
-// inReports is where a report lies: relative paths are in the workspace reports, wherever the gate runs.
-func (o *options) inReports(name string) string {
+// within opens the directory in which a report lies, and gives its name there: the workspace reports for a relative path,
+// its own directory for an absolute one. No link leads out of it.
+func (o *options) within(name string) (dir *os.Root, base string, err error) {
+	parent, base := o.evidence.Reports, name
 	if filepath.IsAbs(name) {
-		return name
+		parent, base = filepath.Split(filepath.Clean(name))
 	}
-	return filepath.Join(o.evidence.Reports, name)
+	if dir, err = os.OpenRoot(parent); err != nil {
+		return nil, "", fmt.Errorf("reading %q: %w", name, err)
+	}
+	return dir, base, nil
 }

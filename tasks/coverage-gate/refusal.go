@@ -19,8 +19,8 @@ func (d *decision) outcome(r *task.Run) error {
 		return nil
 	case evidence.Insufficient:
 		unmeasured := d.change.Unmeasured
-		return task.Undecided("no report tells whether the changed %s ran: %s (%s)",
-			plural(len(unmeasured), "file", "files"), firstOf(unmeasured), strings.Join(d.options.profiles, ", ")).
+		return task.Undecided("%s in no report, so nobody knows whether it ran: %s (%s)",
+			plural(len(unmeasured), "changed file is", "changed files are"), firstOf(unmeasured), strings.Join(d.options.profiles, ", ")).
 			WithRemedy("measure them too, or leave them out by --exclude or --rules under CODEOWNERS review")
 	}
 	return d.refusal()
