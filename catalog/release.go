@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"path/filepath"
 	"runtime"
 
 	"github.com/spf13/cobra"
@@ -63,6 +64,7 @@ released before with another content is refused.`,
 		if err != nil {
 			return err
 		}
+		fmt.Fprintf(cmd.ErrOrStderr(), "next: catalog install -f %s\n", filepath.Join(o.Out, "install.yaml"))
 		for _, i := range m.Images {
 			fmt.Fprintln(cmd.OutOrStdout(), i.Ref)
 		}

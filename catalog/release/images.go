@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/sluice-ci/sluice/catalog/progress"
@@ -103,6 +104,9 @@ func (b *builder) publish(ctx context.Context, p *progress.Progress) ([]Image, e
 	if err != nil {
 		return nil, err
 	}
+	if err := b.mayPush(changed); err != nil {
+		return nil, err
+	}
 	scratch, err := os.MkdirTemp("", "catalog-release-")
 	if err != nil {
 		return nil, fmt.Errorf("making a scratch folder: %w", err)
@@ -119,6 +123,15 @@ func (b *builder) publish(ctx context.Context, p *progress.Progress) ([]Image, e
 		return err
 	})
 	return all, err
+}
+
+// mayPush asks the registry for an upload before minutes are spent on building what it would refuse.
+func (b *builder) mayPush(changed []*tree.Unit) error {
+	if len(changed) == 0 {
+		return nil
+	}
+	repo := b.repositories[changed[0].Name]
+	return registry.Explain(remote.CheckPushPermission(repo.Tag(b.tag(changed[0])), b.Client.Keychain, b.Client.Transport), "asking to push to", repo)
 }
 
 func (b *builder) build(ctx context.Context, p *progress.Progress, changed []*tree.Unit, scratch string) (map[string]images.Artifact, error) {

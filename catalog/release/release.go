@@ -81,7 +81,7 @@ func Run(ctx context.Context, o Options) (*Manifest, error) {
 	}
 	err = o.Progress.Do("writing "+o.Out, func(s *progress.Step) error {
 		defer func() {
-			s.Done("%d tasks and %d pipelines by digest, install.yaml", len(m.Tasks), len(m.Pipelines))
+			s.Done("tasks by digest: %d, pipelines: %d, and install.yaml", len(m.Tasks), len(m.Pipelines))
 		}()
 		return o.write(m)
 	})

@@ -224,7 +224,7 @@ func TestAFolderOfSomebodyElseIsLeftAlone(t *testing.T) {
 	_, err := f.release("")
 	require.ErrorContains(t, err, "holds something that is not a release")
 	require.Equal(t, "keep me", f.read("dist/precious.txt"))
-	require.Empty(t, f.reg.Requests(), "nothing was pushed")
+	require.Empty(t, f.reg.Requests(), "the registry was not even asked")
 }
 
 func TestABrokenTreeIsNotReleased(t *testing.T) {
@@ -240,7 +240,7 @@ func TestABrokenTreeIsNotReleased(t *testing.T) {
 			_, err := f.release("")
 			require.ErrorContains(t, err, c.want)
 			for _, r := range f.reg.Requests() {
-				require.Equal(t, http.MethodHead, r.Method, "nothing was pushed")
+				require.NotEqual(t, http.MethodPut, r.Method, "nothing was pushed")
 			}
 			require.NoDirExists(t, filepath.Join(f.root, "dist"), "no half release is left")
 			require.NoDirExists(t, filepath.Join(f.root, "dist.next"))
@@ -248,17 +248,34 @@ func TestABrokenTreeIsNotReleased(t *testing.T) {
 	}
 }
 
-func TestRegistryFailuresSayWhoMendsThem(t *testing.T) {
-	f := newFixture(t)
-	f.reg = registrytest.Start(t, registrytest.Wrap(func(http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) })
-	}))
-	_, err := f.release("")
-	require.Error(t, err)
-	require.Equal(t, task.CodeMisconfigured, task.Code(err))
-	var e *task.Error
-	require.True(t, errors.As(err, &e))
-	require.NotEmpty(t, e.Remedy)
+func TestARegistryThatRefusesIsToldBeforeBuilding(t *testing.T) {
+	for name, c := range map[string]struct {
+		options registrytest.Option
+		code    int
+	}{
+		"without credentials": {registrytest.BasicAuth("ci", "secret"), task.CodeMisconfigured},
+		"read only": {registrytest.Wrap(func(next http.Handler) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if r.Method == http.MethodPost {
+					w.WriteHeader(http.StatusForbidden)
+					return
+				}
+				next.ServeHTTP(w, r)
+			})
+		}), task.CodeMisconfigured},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t)
+			f.reg = registrytest.Start(t, c.options)
+			_, err := f.release("")
+			require.ErrorContains(t, err, "asking to push to")
+			require.Equal(t, c.code, task.Code(err))
+			var e *task.Error
+			require.True(t, errors.As(err, &e))
+			require.NotEmpty(t, e.Remedy)
+			require.NotContains(t, f.told.String(), "building")
+		})
+	}
 }
 
 func TestManifestListsWhatIsThere(t *testing.T) {
