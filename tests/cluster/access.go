@@ -12,7 +12,7 @@ import (
 
 // access is how the rest of the tree reaches a cluster; the file `env` in the state folder holds it as KEY=VALUE lines.
 type access struct {
-	Cluster    string // machine, kind or existing
+	Cluster    string // node, kind or existing
 	Kubeconfig string // path of the kubeconfig
 	Kubectl    string // path of a kubectl
 	Registry   string // host:port that this host, the kubelet and pods all reach under this name

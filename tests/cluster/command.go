@@ -17,7 +17,7 @@ const usage = `Usage: go run . COMMAND
   status    say what runs, what it uses, and how to reach it
   kubectl   run kubectl against the cluster:  go run . kubectl get pods -A
 
-CLUSTER chooses which: unset, a whole node on this machine in namespaces of its own (Linux, root); kind, a kind cluster with a local registry
+CLUSTER chooses which: node (or unset), a whole node on this machine in namespaces of its own (Linux, root); kind, a kind cluster with a local registry
 (kind and docker on PATH); existing, the cluster of the current kubeconfig, with REGISTRY naming a registry that it can reach.
 `
 
@@ -97,14 +97,14 @@ func dispatch(ctx context.Context, args []string, stdout, stderr io.Writer) erro
 
 func choose(kind string, places layout, stderr io.Writer) (provider, error) {
 	switch kind {
-	case "", "machine":
+	case "", "node":
 		return &oneMachine{layout: places, out: stderr}, nil
 	case "kind":
 		return &kindDocker{layout: places, out: stderr}, nil
 	case "existing":
 		return &existing{layout: places, out: stderr}, nil
 	}
-	return nil, usageError(fmt.Sprintf("CLUSTER=%q is none of machine, kind, existing", kind))
+	return nil, usageError(fmt.Sprintf("CLUSTER=%q is none of node, kind, existing", kind))
 }
 
 // inside runs the parts that the machine starts of this same program within its namespaces.

@@ -19,7 +19,7 @@ func TestCommandLine(t *testing.T) {
 		{name: "help", args: []string{"help"}, says: "Usage: go run . COMMAND"},
 		{name: "unknown command", args: []string{"start"}, code: 2, says: `"start" is no command`},
 		{name: "an argument too many", args: []string{"up", "now"}, code: 2, says: `up takes no arguments, got ["now"]`},
-		{name: "unknown kind", kind: "minikube", args: []string{"up"}, code: 2, says: `CLUSTER="minikube" is none of machine, kind, existing`},
+		{name: "unknown kind", kind: "minikube", args: []string{"up"}, code: 2, says: `CLUSTER="minikube" is none of node, kind, existing`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Setenv("CLUSTER", c.kind)
@@ -32,7 +32,7 @@ func TestCommandLine(t *testing.T) {
 
 func TestAccessIsReadAsItWasWritten(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "state", "env")
-	wrote := access{Cluster: "machine", Kubeconfig: "/k", Kubectl: "/bin/kubectl", Registry: "10.0.0.1:5000", RegistryCA: "/ca.crt", Host: "10.0.0.2"}
+	wrote := access{Cluster: "node", Kubeconfig: "/k", Kubectl: "/bin/kubectl", Registry: "10.0.0.1:5000", RegistryCA: "/ca.crt", Host: "10.0.0.2"}
 	require.NoError(t, wrote.write(file))
 	read, err := readAccess(file)
 	require.NoError(t, err)

@@ -17,7 +17,7 @@ import (
 // host is everything of this machine that a cluster could leave something in, as sorted lines.
 type host map[string][]string
 
-func lookAtHost(t *testing.T, places layout) host {
+func lookAtHost(t *testing.T) host {
 	t.Helper()
 	mounts, err := os.ReadFile("/proc/self/mounts")
 	require.NoError(t, err)
@@ -28,7 +28,6 @@ func lookAtHost(t *testing.T, places layout) host {
 		"routes":     sorted(runOnHost(t, "ip", "route")),
 		"nftables":   sorted(runOnHost(t, "nft", "list", "ruleset")),
 		"namespaces": otherPIDNamespaces(t),
-		"processes":  processesFrom(t, places.State),
 		"cgroups":    foldersNamed(t, "/sys/fs/cgroup", "sluice"),
 	}
 	for _, name := range []string{"vm/overcommit_memory", "vm/panic_on_oom", "kernel/panic", "kernel/panic_on_oops", "net/ipv4/ip_forward", "kernel/keys/root_maxkeys"} {
@@ -44,7 +43,7 @@ func lookAtHost(t *testing.T, places layout) host {
 	return h
 }
 
-// differences are the lines that one look has and the other has not. Processes and namespaces of others may end between the looks.
+// differences are the lines that one look has and the other has not. Namespaces of others may end between the looks.
 func differences(before, after host) []string {
 	var list []string
 	for what := range after {
@@ -56,7 +55,7 @@ func differences(before, after host) []string {
 	}
 	for what := range before {
 		for _, line := range before[what] {
-			if what != "processes" && what != "namespaces" && !slices.Contains(after[what], line) {
+			if what != "namespaces" && !slices.Contains(after[what], line) {
 				list = append(list, "gone from "+what+": "+line)
 			}
 		}
@@ -96,21 +95,6 @@ func otherPIDNamespaces(t *testing.T) []string {
 	var list []string
 	for namespace := range seen {
 		list = append(list, namespace)
-	}
-	sort.Strings(list)
-	return list
-}
-
-// processesFrom lists the processes whose command line names a folder.
-func processesFrom(t *testing.T, dir string) []string {
-	t.Helper()
-	files, err := filepath.Glob("/proc/[0-9]*/cmdline")
-	require.NoError(t, err)
-	var list []string
-	for _, file := range files {
-		if data, err := os.ReadFile(file); err == nil && strings.Contains(string(data), dir) {
-			list = append(list, strings.ReplaceAll(string(data), "\x00", " "))
-		}
 	}
 	sort.Strings(list)
 	return list

@@ -35,6 +35,11 @@ func (k *kindDocker) Up(ctx context.Context) (access, error) {
 			return access{}, fmt.Errorf("CLUSTER=kind needs %s on PATH\n  see https://kind.sigs.k8s.io/docs/user/quick-start, or unset CLUSTER to use a node on this machine", program)
 		}
 	}
+	unlock, err := lock(k.State)
+	if err != nil {
+		return access{}, err
+	}
+	defer unlock()
 	p := progress.New(k.out)
 	defer p.Close()
 	set, err := artifacts.Ensure(ctx, k.Module(), k.Cache, p)
@@ -79,7 +84,13 @@ func (k *kindDocker) create(ctx context.Context, set artifacts.Set, p *progress.
 		return client, err
 	}
 	task.Note("loading Tekton's images")
-	if _, err := command(ctx, nil, "kind", "load", "image-archive", set.Archive(), "--name="+kindCluster); err != nil {
+	archive := filepath.Join(k.State, "images.tar")
+	if err := set.WriteArchive(archive); err != nil {
+		task.Fail("images not assembled")
+		return client, err
+	}
+	defer os.Remove(archive)
+	if _, err := command(ctx, nil, "kind", "load", "image-archive", archive, "--name="+kindCluster); err != nil {
 		task.Fail("images not loaded")
 		return client, err
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"os"
 	"strings"
 	"syscall"
@@ -44,27 +45,29 @@ func TestLifecycle(t *testing.T) {
 		require.NoError(t, e.Down(t.Context()))
 	})
 	t.Run("ending the first process ends everything", func(t *testing.T) {
+		namespace, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/pid", m.PID()))
+		require.NoError(t, err)
+		require.Contains(t, otherPIDNamespaces(t), namespace)
 		require.NoError(t, syscall.Kill(m.PID(), syscall.SIGKILL))
 		require.Eventually(t, func() bool { return m.PID() == 0 }, 30*time.Second, 50*time.Millisecond)
-		seen := lookAtHost(t, places)
-		require.Empty(t, seen["processes"])
+		require.NotContains(t, otherPIDNamespaces(t), namespace)
 	})
 	t.Run("down removes what a crash left", func(t *testing.T) {
 		cluster(t, "down")
-		seen := lookAtHost(t, places)
-		require.Empty(t, seen["cgroups"])
+		seen := lookAtHost(t)
+		require.Empty(t, seen["cgroups"], "a cgroup goes only when no process of a pod is left in it")
 		require.NotContains(t, strings.Join(seen["links"], "\n"), "sluice0")
 	})
-	before := lookAtHost(t, places)
+	before := lookAtHost(t)
 	t.Run("up after down starts a new one and changes nothing of the host but a link", func(t *testing.T) {
 		up(t)
-		for _, difference := range differences(before, lookAtHost(t, places)) {
+		for _, difference := range differences(before, lookAtHost(t)) {
 			require.Regexp(t, `sluice|pid:|/var/lib/(cni|kubelet)`, difference)
 		}
 	})
 	t.Run("down leaves the host as it was", func(t *testing.T) {
 		cluster(t, "down")
-		require.Empty(t, differences(before, lookAtHost(t, places)))
+		require.Empty(t, differences(before, lookAtHost(t)))
 		_, err := os.Stat(places.EnvFile())
 		require.ErrorIs(t, err, os.ErrNotExist)
 	})

@@ -59,7 +59,7 @@ func (o *oneMachine) Up(ctx context.Context) (access, error) {
 
 func (o *oneMachine) access() access {
 	return access{
-		Cluster: "machine", Kubeconfig: o.Kubeconfig(), Kubectl: o.Kubectl(),
+		Cluster: "node", Kubeconfig: o.Kubeconfig(), Kubectl: o.Kubectl(),
 		Registry: machine.Registry, RegistryCA: o.CA(), Host: machine.HostAddress,
 	}
 }

@@ -115,13 +115,15 @@ func shellImage(t *testing.T) v1.Image {
 	t.Helper()
 	places, err := findLayout()
 	require.NoError(t, err)
-	var description struct{ Seed string }
+	var description struct{ Node string }
 	data, err := os.ReadFile(filepath.Join(places.State, "machine.json"))
 	require.NoError(t, err)
 	require.NoError(t, json.Unmarshal(data, &description))
 	tag, err := name.NewTag(artifacts.Image("shell"))
 	require.NoError(t, err)
-	image, err := tarball.ImageFromPath(artifacts.Set{Images: filepath.Dir(description.Seed)}.Archive(), &tag)
+	archive := filepath.Join(t.TempDir(), "images.tar")
+	require.NoError(t, artifacts.Set{Programs: filepath.Dir(description.Node)}.WriteArchive(archive))
+	image, err := tarball.ImageFromPath(archive, &tag)
 	require.NoError(t, err)
 	return image
 }

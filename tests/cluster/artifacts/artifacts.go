@@ -29,9 +29,6 @@ func (s Set) Node() string { return filepath.Join(s.Programs, "node") }
 // Addons is the binary with CoreDNS, the registry and the provisioner.
 func (s Set) Addons() string { return filepath.Join(s.Programs, "addons") }
 
-// Archive holds the images in the format of `docker save`.
-func (s Set) Archive() string { return filepath.Join(s.Images, "images.tar") }
-
 // Seed is a store of containerd that holds the images, unpacked.
 func (s Set) Seed() string { return filepath.Join(s.Images, "containerd") }
 
@@ -62,12 +59,14 @@ func Ensure(ctx context.Context, module, cache string, p *progress.Progress) (Se
 func (s Set) assemble(ctx context.Context, module string, p *progress.Progress) error {
 	task := p.Start("images")
 	task.Note("assembling")
-	if err := archive(s.Programs, s.Archive()); err != nil {
+	file := filepath.Join(s.Images, "images.tar")
+	if err := s.WriteArchive(file); err != nil {
 		task.Fail("not assembled")
 		return err
 	}
+	defer os.Remove(file) // it can be written again at any time
 	task.Note("unpacking")
-	if err := sow(ctx, s.Archive(), s.Seed()); err != nil {
+	if err := sow(ctx, file, s.Seed()); err != nil {
 		task.Fail("not unpacked")
 		return err
 	}

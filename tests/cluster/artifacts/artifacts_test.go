@@ -79,7 +79,7 @@ func TestImagesAreTheSameFromTheSameFiles(t *testing.T) {
 			require.NoError(t, os.WriteFile(filepath.Join(dir, program), []byte("binary of "+program), 0o700))
 		}
 		file := filepath.Join(dir, "images.tar")
-		require.NoError(t, archive(dir, file))
+		require.NoError(t, Set{Programs: dir}.WriteArchive(file))
 		for _, program := range images() {
 			tag, err := name.NewTag(Image(program))
 			require.NoError(t, err)

@@ -31,9 +31,9 @@ func Image(program string) string { return Repository + "/" + program + ":local"
 
 func images() []string { return append([]string{"pause", "shell"}, tektonPrograms...) }
 
-// archive writes the images of the programs in dir into one file that containerd imports. Layers are not compressed: they never leave this
-// machine.
-func archive(dir, file string) error {
+// WriteArchive writes the images into one file in the format of `docker save`, which containerd imports. Layers are not compressed: they
+// never leave this machine.
+func (s Set) WriteArchive(file string) error {
 	layers, err := os.MkdirTemp(filepath.Dir(file), "layers-")
 	if err != nil {
 		return fmt.Errorf("making a folder for layers: %w", err)
@@ -45,7 +45,7 @@ func archive(dir, file string) error {
 		if err != nil {
 			return fmt.Errorf("naming the image of %q: %w", program, err)
 		}
-		image, err := assemble(dir, layers, program)
+		image, err := assemble(s.Programs, layers, program)
 		if err != nil {
 			return fmt.Errorf("assembling the image of %q: %w", program, err)
 		}

@@ -44,7 +44,9 @@ func (m Machine) Start(ctx context.Context, program string) error {
 		Setsid:     true,
 		Cloneflags: syscall.CLONE_NEWNET | syscall.CLONE_NEWPID | syscall.CLONE_NEWNS | syscall.CLONE_NEWIPC | syscall.CLONE_NEWUTS,
 	}
-	if err := cmd.Start(); err != nil {
+	if err := cmd.Start(); errors.Is(err, syscall.EPERM) {
+		return fmt.Errorf("starting the machine in its own namespaces: %w\n  root is not enough in a container: run it on the host, or in a privileged container", err)
+	} else if err != nil {
 		return fmt.Errorf("starting the machine in its own namespaces: %w", err)
 	}
 	r.PID = cmd.Process.Pid
