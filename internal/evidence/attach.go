@@ -37,18 +37,26 @@ func SealPredicate(signer *keys.Signer, subject v1.Descriptor, o Origin, predica
 // Attach stores signed evidence as referrers of the subject. Attaching what is there
 // already changes nothing.
 func Attach(ctx context.Context, repo *ocirepo.Repository, subject v1.Hash, all ...Signed) error {
-	g, gctx := errgroup.WithContext(ctx)
-	g.Go(func() error { _, err := repo.WriteBlob(gctx, []byte("{}")); return err })
 	var manifests []ocirepo.Manifest
 	for _, s := range all {
 		manifests = append(manifests, s.Manifest)
-		g.Go(func() error { _, err := repo.WriteBlob(gctx, s.Bundle); return err })
 	}
-	if err := g.Wait(); err != nil {
-		return fmt.Errorf("attaching evidence to %s@%s: %w", repo.Name, subject, err)
+	err := Upload(ctx, repo, all...)
+	if err == nil {
+		err = repo.Attach(ctx, subject, manifests...)
 	}
-	if err := repo.Attach(ctx, subject, manifests...); err != nil {
+	if err != nil {
 		return fmt.Errorf("attaching evidence to %s@%s: %w", repo.Name, subject, err)
 	}
 	return nil
+}
+
+// Upload stores what the manifests of signed evidence point to.
+func Upload(ctx context.Context, repo *ocirepo.Repository, all ...Signed) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { _, err := repo.WriteBlob(ctx, []byte("{}")); return err })
+	for _, s := range all {
+		g.Go(func() error { _, err := repo.WriteBlob(ctx, s.Bundle); return err })
+	}
+	return g.Wait()
 }

@@ -134,6 +134,9 @@ func (r *Repository) missing(ctx context.Context, subject v1.Hash, x index, own 
 			continue
 		}
 		m, err := r.Manifest(ctx, tag)
+		if errors.Is(err, ErrNotFound) {
+			continue // being written: its writer looks at the index after this
+		}
 		if err != nil {
 			return nil, err
 		}

@@ -83,6 +83,7 @@ func (r *Repository) stream(ctx context.Context, d v1.Descriptor) io.ReadCloser 
 // copyTo writes a blob to w. Every attempt asks only for what w does not have yet.
 func (r *Repository) copyTo(ctx context.Context, w io.Writer, d v1.Descriptor) error {
 	var offset int64
+	corrupt := false
 	sum := sha256.New()
 	_, err := r.do(ctx, request{
 		method: http.MethodGet, path: "blobs/" + d.Digest.String(),
@@ -107,12 +108,14 @@ func (r *Repository) copyTo(ctx context.Context, w io.Writer, d v1.Descriptor) e
 				return err
 			case offset < d.Size:
 				return io.ErrUnexpectedEOF
-			case offset > d.Size || hex.EncodeToString(sum.Sum(nil)) != d.Digest.Hex:
-				return &finalError{ErrCorrupt}
 			}
-			return nil
+			corrupt = offset > d.Size || hex.EncodeToString(sum.Sum(nil)) != d.Digest.Hex
+			return nil // what w has taken cannot be taken back: the upload has to start again
 		},
 	})
+	if err == nil && corrupt {
+		err = ErrCorrupt
+	}
 	if err != nil {
 		return fmt.Errorf("reading blob %q: %w", r.join(d.Digest.String()), err)
 	}

@@ -45,8 +45,11 @@ func (r *Repository) fallback(ctx context.Context, digest v1.Hash) (index, error
 		return index{}, err
 	}
 	x := newIndex()
-	if err := json.Unmarshal(m.Bytes, &x); err != nil || !m.MediaType.IsIndex() {
+	if !m.MediaType.IsIndex() {
 		return index{}, fmt.Errorf("reading %q: a fallback tag must be an image index, this is %s", r.join(Tag(digest)), m.MediaType)
+	}
+	if err := json.Unmarshal(m.Bytes, &x); err != nil {
+		return index{}, fmt.Errorf("reading %q: %w", r.join(Tag(digest)), err)
 	}
 	x.MediaType = types.OCIImageIndex
 	return x, nil

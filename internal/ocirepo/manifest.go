@@ -70,7 +70,11 @@ func (r *Repository) Manifest(ctx context.Context, ref string) (Manifest, error)
 				return io.ErrUnexpectedEOF
 			}
 			m = Manifest{MediaType: types.MediaType(resp.Header.Get("Content-Type")), Digest: Digest(b), Bytes: b}
-			if strings.Contains(ref, ":") && m.Digest.String() != ref {
+			want := resp.Header.Get("Docker-Content-Digest") // of a tag it is all there is to compare with
+			if strings.Contains(ref, ":") {
+				want = ref
+			}
+			if want != "" && m.Digest.String() != want {
 				return fmt.Errorf("%w: got %s", ErrCorrupt, m.Digest)
 			}
 			return nil

@@ -105,6 +105,9 @@ func (a *Attachments) Of(ctx context.Context, digest v1.Hash) (Attached, error) 
 			continue
 		}
 		m, err := a.repo.Manifest(ctx, tag)
+		if errors.Is(err, ErrNotFound) {
+			continue // being written
+		}
 		if err != nil {
 			return Attached{}, err
 		}

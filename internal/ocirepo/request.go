@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
@@ -21,7 +22,7 @@ import (
 
 // corruptTries is how often content is asked for again that does not match its
 // digest: a broken transfer passes, a registry that lies does not.
-const corruptTries = 2
+const corruptTries = 4
 
 // request is one exchange with the registry, repeatable as often as it takes.
 type request struct {
@@ -185,7 +186,9 @@ func final(err error) bool {
 		cert    *tls.CertificateVerificationError
 		dns     *net.DNSError
 	)
-	return errors.As(err, &content) || errors.As(err, &guard) || errors.As(err, &cert) || errors.Is(err, http.ErrSchemeMismatch) ||
+	// Where plain HTTP is allowed the handshake tries TLS first, and this says nothing.
+	scheme := errors.Is(err, http.ErrSchemeMismatch) && !strings.Contains(err.Error(), `"http://`)
+	return errors.As(err, &content) || errors.As(err, &guard) || errors.As(err, &cert) || scheme ||
 		errors.As(err, &dns) && dns.IsNotFound
 }
 

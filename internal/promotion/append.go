@@ -19,7 +19,7 @@ func (c *Chain) Unfinished(r *Record, image v1.Hash) bool {
 }
 
 // Append numbers a record, signs it, stores it, and makes sure that no other one
-// got the same number. The newest tag is not moved yet: see [Chain.Advance].
+// got the same number. It is completed by [Chain.Advance].
 func (c *Chain) Append(ctx context.Context, signer *keys.Signer, r *Record, subject v1.Descriptor) error {
 	r.Environment, r.Number = c.environment.Name, 1
 	if c.Newest != nil {
@@ -39,7 +39,7 @@ func (c *Chain) Append(ctx context.Context, signer *keys.Signer, r *Record, subj
 	if err != nil {
 		return err
 	}
-	if err := evidence.Attach(ctx, c.repo, subject.Digest, signed); err != nil {
+	if err := evidence.Upload(ctx, c.repo, signed); err != nil {
 		return err
 	}
 	own := c.ownTag(r.Number, signed.Manifest.Digest)
@@ -57,13 +57,17 @@ func (c *Chain) Append(ctx context.Context, signer *keys.Signer, r *Record, subj
 	return nil
 }
 
-// Advance moves the tag promotions-<environment> to the newest record.
+// Advance attaches the newest record to its image and moves the tag
+// promotions-<environment> to it. After a cut-off promotion it does what was left.
 func (c *Chain) Advance(ctx context.Context) error {
 	if c.Tip == c.Newest.Manifest {
 		return nil
 	}
 	m, err := c.repo.Manifest(ctx, c.Newest.Manifest.String())
 	if err != nil {
+		return err
+	}
+	if err := c.repo.Attach(ctx, c.Newest.Image, m); err != nil {
 		return err
 	}
 	if _, err := c.repo.Put(ctx, c.tipTag(), m); err != nil {

@@ -1,0 +1,140 @@
+//go:build interop
+
+package main
+
+import (
+	"net/http"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/stretchr/testify/require"
+
+	"github.com/sluice-ci/sluice/internal/closure"
+	"github.com/sluice-ci/sluice/internal/evidencetest"
+	"github.com/sluice-ci/sluice/internal/policy"
+	"github.com/sluice-ci/sluice/internal/promotion"
+	"github.com/sluice-ci/sluice/internal/registrytest"
+)
+
+// trap kills a process at its n-th request: before the registry sees it, or after
+// the registry has acted and before the process hears of it.
+type trap struct {
+	mu     sync.Mutex
+	victim chan *os.Process // nil while no trap is set
+	left   int
+	after  bool
+}
+
+// set arms the trap; the victim is sent once it has been started.
+func (k *trap) set(victim chan *os.Process, n int, after bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.victim, k.left, k.after = victim, n, after
+}
+
+func (k *trap) spring() {
+	_ = (<-k.victim).Kill()
+	panic(http.ErrAbortHandler)
+}
+
+func (k *trap) wrap(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/v2/" {
+			next.ServeHTTP(w, r)
+			return
+		}
+		k.mu.Lock()
+		defer k.mu.Unlock() // one request at a time, so that n means the same in every run
+		k.left--
+		due := k.victim != nil && k.left == 0
+		if due && !k.after {
+			k.spring()
+		}
+		next.ServeHTTP(w, r)
+		if due {
+			k.spring()
+		}
+	})
+}
+
+// TestKilledAtEveryRequest kills a promotion with SIGKILL at its first request, at its
+// second, and so on to the last. The environment's tag never names an image that is
+// not complete, verified and recorded, and a second run completes the promotion.
+func TestKilledAtEveryRequest(t *testing.T) {
+	k := &trap{}
+	w := evidencetest.New(t, registrytest.Wrap(k.wrap))
+	image := w.Image(t, "team/app")
+	w.Attest(t, image, 85)
+	w.Say(t, image, w.Attestor, time.Now().Add(-time.Minute), 90)
+	root, err := v1.NewHash(image.DigestStr())
+	require.NoError(t, err)
+	source, err := closure.Discover(t.Context(), w.Repository(t, "team/app"), root)
+	require.NoError(t, err)
+	require.Len(t, source.Nodes, 3)
+
+	for _, after := range []bool{false, true} {
+		for n := 1; ; n++ {
+			place := "dev" + strings.Repeat("x", n) + map[bool]string{true: "y"}[after]
+			text := strings.ReplaceAll(w.Policy(), "/dev/app", "/"+place+"/app")
+			w.WritePolicy(t, text)
+			victim := make(chan *os.Process, 1)
+			k.set(victim, n, after)
+			survived := promoteProcess(t, w, image.String(), victim) == nil
+			k.set(nil, 0, false)
+			requireConsistent(t, w, text, place, root, survived)
+			require.NoErrorf(t, promoteProcess(t, w, image.String(), nil), "rerun after a kill at request %d", n)
+			requireConsistent(t, w, text, place, root, true)
+			if survived {
+				require.Greater(t, n, 20, "a promotion takes more requests than that: were they seen?")
+				break
+			}
+		}
+	}
+}
+
+func promoteProcess(t *testing.T, w *evidencetest.World, image string, victim chan *os.Process) error {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "promote", "--policy="+w.PolicyDir, "--promoter-key="+w.KeyDir, "--environment=dev", "--image="+image)
+	cmd.Env = append(os.Environ(), "DOCKER_CONFIG="+w.PolicyDir)
+	var words strings.Builder
+	cmd.Stdout, cmd.Stderr = &words, &words
+	require.NoError(t, cmd.Start())
+	if victim != nil {
+		victim <- cmd.Process
+	}
+	err := cmd.Wait()
+	if err != nil && victim == nil {
+		t.Log(words.String())
+	}
+	return err
+}
+
+// requireConsistent holds the environment to the invariant.
+func requireConsistent(t *testing.T, w *evidencetest.World, policyText, place string, root v1.Hash, promoted bool) {
+	t.Helper()
+	at := w.At(t, place+"/app", "dev")
+	if at == "" {
+		require.False(t, promoted, "the tag is missing")
+		return
+	}
+	require.Equal(t, root.String(), at)
+	repo := w.Repository(t, place+"/app")
+	there, err := closure.Discover(t.Context(), repo, root)
+	require.NoError(t, err, "the tag names an image that is not complete")
+	require.Len(t, there.Nodes, 4, "image, two pieces of evidence and one record")
+	p, err := policy.Parse([]byte(policyText))
+	require.NoError(t, err)
+	e, err := p.Environment("dev")
+	require.NoError(t, err)
+	chain, err := promotion.Open(t.Context(), p, e, repo)
+	require.NoError(t, err)
+	require.NotNil(t, chain.Newest, "the tag moved before it was recorded")
+	require.Equal(t, 1, chain.Newest.Number)
+	require.Equal(t, root, chain.Newest.Image)
+	require.Equal(t, chain.Newest.Manifest, chain.Tip)
+}
