@@ -81,6 +81,9 @@ var badInputs = []badInput{
 	{name: "an empty baseline", files: map[string]string{"reports/before.out": "", "reports/change.diff": "--- a/go.mod\n+++ b/go.mod\n@@ -1 +1 @@\n-module x\n+module example.com/shop\n"}, args: []string{"--baseline=before.out", "--patch=change.diff"}, code: 2, says: "it is empty"},
 	{name: "evidence of no number as baseline", files: map[string]string{"reports/before.json": `{"predicateType":"https://sluice-ci.github.io/predicates/gate/v1","predicate":{"gate":"coverage-gate","measured":{}}}`}, args: []string{"--baseline=before.json"}, code: 2, says: "it holds no number"},
 	{name: "evidence of another gate as baseline", files: map[string]string{"reports/before.json": `{"predicateType":"https://sluice-ci.github.io/predicates/gate/v1","predicate":{"gate":"error-rate-gate"}}`}, args: []string{"--baseline=before.json"}, code: 2, says: "not evidence of coverage-gate"},
+	{name: "a base image by tag", args: []string{"--baseline-image=registry.example.com/app:main", "--baseline-keys=testdata/keys"}, code: 2, says: "does not name an image by digest"},
+	{name: "a base image without keys", args: []string{"--baseline-image=registry.example.com/app@sha256:" + strings.Repeat("0", 64)}, code: 2, says: "unsigned evidence is none"},
+	{name: "a registry that is down", args: []string{"--baseline-image=127.0.0.1:1/app@sha256:" + strings.Repeat("0", 64), "--baseline-keys=testdata/keys", "--retry-budget=100ms"}, code: 3, says: "127.0.0.1:1"},
 	{name: "a second run without a baseline", args: []string{"--rerun-profile=cover.out"}, code: 2, says: "without --baseline"},
 	{name: "a minimum of 101", args: []string{"--minimum=101"}, code: 2, says: "between 0 and 100"},
 	{name: "a minimum of eighty", args: []string{"--minimum=eighty"}, code: 2, says: "not a number"},
@@ -160,6 +163,13 @@ func TestResultsFitHoweverLongAPathIs(t *testing.T) {
 	require.True(t, utf8.ValidString(shorten(long, task.MaxResult)))
 	require.True(t, utf8.ValidString(shorten("x"+long, task.MaxResult)))
 	require.Equal(t, "short", shorten("short", task.MaxResult))
+}
+
+func TestUnavailableRegistriesAreNoVerdict(t *testing.T) {
+	_, _, dir := badInput{args: []string{"--baseline-image=127.0.0.1:1/app@sha256:" + strings.Repeat("0", 64), "--baseline-keys=testdata/keys", "--retry-budget=100ms"}}.run(t)
+	predicate, err := os.ReadFile(filepath.Join(dir, "reports/coverage-gate.json"))
+	require.NoError(t, err)
+	require.Contains(t, string(predicate), `"verdict": "unavailable"`)
 }
 
 func TestGoodInputPasses(t *testing.T) {

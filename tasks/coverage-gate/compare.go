@@ -43,7 +43,12 @@ func (m *measurement) compare(ctx context.Context, o *options, report *coverage.
 		return task.Misconfigured("--minimum-patch=%s without a patch", o.minimumPatch).
 			WithRemedy("name a diff with --patch, or the commit to compare with in --base")
 	}
-	if o.baseline != "" {
+	switch {
+	case o.baseline != "" && o.baselineImage != "":
+		return errors.New("both --baseline and --baseline-image are given: one of them says what was")
+	case o.baselineImage != "":
+		return m.readImage(ctx, o, report.Unit)
+	case o.baseline != "":
 		return m.readBaseline(ctx, o, report, patch)
 	}
 	if len(o.rerun) > 0 {
@@ -146,28 +151,16 @@ func (m *measurement) readEvidence(o *options, report *coverage.Report) error {
 	}
 	var doc struct {
 		PredicateType string
-		Predicate     struct {
-			Gate     string
-			Measured struct {
-				Unit           coverage.Unit
-				Covered, Total uint64
-			}
-		}
+		Predicate     gateEvidence
 	}
 	if err := json.Unmarshal(data, &doc); err != nil {
 		return err
 	}
-	was := doc.Predicate.Measured
-	switch {
-	case doc.PredicateType != evidence.GateType || doc.Predicate.Gate != "coverage-gate":
+	if doc.PredicateType != evidence.GateType || doc.Predicate.Gate != "coverage-gate" {
 		return fmt.Errorf("it is %q of %q, not evidence of coverage-gate", doc.PredicateType, doc.Predicate.Gate)
-	case was.Total == 0 || was.Covered > was.Total:
-		return errors.New("it holds no number")
-	case was.Unit != report.Unit:
-		return fmt.Errorf("it counts %s and the profile %s", was.Unit, report.Unit)
 	}
-	m.baseline.before = &coverage.Counts{Covered: was.Covered, Total: was.Total}
-	return nil
+	m.baseline.before, err = doc.Predicate.counts(report.Unit)
+	return err
 }
 
 func (m *measurement) readRegressions(ctx context.Context, o *options, report *coverage.Report, patch *coverage.Patch) error {

@@ -58,6 +58,10 @@ func gate(ctx context.Context, r *task.Run, o *options) error {
 func (d *decision) decide(ctx context.Context) error {
 	if err := d.measure(ctx, d.options); err != nil {
 		d.reason = err.Error()
+		if task.Code(err) == task.CodeUndecided {
+			d.verdict = evidence.Unavailable
+			return err
+		}
 		return misconfigured(err)
 	}
 	d.notes = append(d.notes, d.exclusions.idle()...)

@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"time"
 
 	"github.com/sluice-ci/sluice/internal/evidence"
+	"github.com/sluice-ci/sluice/internal/registry"
 	"github.com/sluice-ci/sluice/internal/task"
 )
 
@@ -20,6 +22,10 @@ func newCommand() *task.Command {
 	c.String(&o.patch, "patch", "", "Unified diff of the change, in the workspace reports; empty for none.")
 	c.String(&o.base, "base", "", "Commit or ref that the source's clone holds and the change is compared with, instead of a patch file; empty for none.")
 	c.String(&o.baseline, "baseline", "", "Report of the commit before the change, or evidence of this gate, in the workspace reports; nothing covered there may become uncovered. Empty for none.")
+	c.String(&o.baselineImage, "baseline-image", "", "Image by digest whose signed evidence of this gate is the baseline; empty for none.")
+	c.OptionalWorkspace(&o.baselineKeys, "baseline-keys", "Public keys, *.pub, of those whose evidence on baseline-image counts.")
+	c.Duration(&o.budget, "retry-budget", 2*time.Minute, "How long one request to a registry may be repeated while the registry is unavailable.")
+	o.registry = registry.Declare(c)
 	c.Strings(&o.rerun, "rerun-profile", "", "Reports of a second run of the same source; what ran there is flaky, not lost since the baseline.")
 	c.String(&o.rules, "rules", "", "File in the source with minimums and exclusions by path; empty for none.")
 	c.Strings(&o.exclude, "exclude", "", "Path patterns to leave out of every number, comma-separated, such as **/*.pb.go.")

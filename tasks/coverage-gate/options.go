@@ -4,9 +4,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/sluice-ci/sluice/internal/coverage"
 	"github.com/sluice-ci/sluice/internal/evidence"
+	"github.com/sluice-ci/sluice/internal/registry"
 	"github.com/sluice-ci/sluice/internal/task"
 )
 
@@ -22,6 +24,10 @@ type options struct {
 	patch            string
 	base             string
 	baseline         string
+	baselineImage    string
+	baselineKeys     string // directory of the workspace; "" when it is not bound
+	registry         *registry.Options
+	budget           time.Duration
 	rerun            []string
 	rules            string
 	exclude          []string
@@ -54,7 +60,7 @@ func declareResults(c *task.Command) {
 	c.Result("coverage", "Coverage of all files in percent, rounded down to two decimals, such as 81.25; none when there is no number.")
 	c.Result("covered", "Covered statements (Go) or lines (other languages).")
 	c.Result("total", "All statements or lines.")
-	c.Result("verdict", "One of pass, fail, insufficient, misconfigured.")
+	c.Result("verdict", "One of pass, fail, insufficient, unavailable, misconfigured.")
 	c.Result("worst", "The package with the lowest coverage and how much of it is uncovered.")
 	evidence.DeclareResult(c)
 }
