@@ -15,11 +15,13 @@ import (
 // explain adds to an error what a person needs to see: the end of the log of the component that failed, or the pods that are not well.
 // The machine is ended; its logs stay until the next up.
 func (o *oneMachine) explain(ctx context.Context, m machine.Machine, err error) error {
+	err = fmt.Errorf("starting the cluster: %w", err)
 	var failed *machine.ComponentError
-	if errors.As(err, &failed) {
-		err = fmt.Errorf("starting the cluster: %w\n  the end of %s:\n%s", err, failed.Log, tail(failed.Log, 20))
-	} else {
-		err = fmt.Errorf("starting the cluster: %w\n%s", err, o.unwellPods())
+	switch {
+	case errors.As(err, &failed):
+		err = fmt.Errorf("%w\n  the end of %s:\n%s", err, failed.Log, tail(failed.Log, 20))
+	case m.PID() != 0 && !errors.Is(err, context.Canceled):
+		err = fmt.Errorf("%w\n%s", err, o.unwellPods())
 	}
 	if stopError := m.Stop(context.WithoutCancel(ctx)); stopError != nil {
 		err = errors.Join(err, stopError)

@@ -6,7 +6,7 @@ godebug default=go1.26
 
 require (
 	github.com/coredns/coredns v1.14.7
-	github.com/distribution/distribution/v3 v3.1.1
+	github.com/distribution/distribution/v3 v3.1.1 // 3.1.2 raises OpenTelemetry's SDK above the one whose schema Tekton 1.15 starts with
 	github.com/google/go-containerregistry v0.22.1
 	github.com/spf13/cobra v1.10.2
 	github.com/stretchr/testify v1.12.1

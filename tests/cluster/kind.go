@@ -35,7 +35,7 @@ func (k *kindDocker) Up(ctx context.Context) (access, error) {
 			return access{}, fmt.Errorf("CLUSTER=kind needs %s on PATH\n  see https://kind.sigs.k8s.io/docs/user/quick-start, or unset CLUSTER to use a node on this machine", program)
 		}
 	}
-	unlock, err := lock(k.State)
+	unlock, err := lock(k.State, k.out)
 	if err != nil {
 		return access{}, err
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -9,8 +10,8 @@ import (
 
 const lockFile = "lock"
 
-// lock waits until no other call changes the cluster of this state folder.
-func lock(state string) (unlock func(), err error) {
+// lock waits until no other call changes the cluster of this state folder, and says so when it has to.
+func lock(state string, out io.Writer) (unlock func(), err error) {
 	if err := os.MkdirAll(state, 0o755); err != nil {
 		return nil, fmt.Errorf("making the state folder: %w", err)
 	}
@@ -18,7 +19,13 @@ func lock(state string) (unlock func(), err error) {
 	if err != nil {
 		return nil, fmt.Errorf("locking the state folder: %w", err)
 	}
-	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX); err != nil {
+	err = syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	if err == syscall.EWOULDBLOCK {
+		fmt.Fprintln(out, "waiting for another call that starts or ends this cluster")
+		err = syscall.Flock(int(file.Fd()), syscall.LOCK_EX)
+	}
+	if err != nil {
+		file.Close()
 		return nil, fmt.Errorf("locking the state folder %q: %w", state, err)
 	}
 	return func() { file.Close() }, nil

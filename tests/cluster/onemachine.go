@@ -27,7 +27,7 @@ type oneMachine struct {
 }
 
 func (o *oneMachine) Up(ctx context.Context) (access, error) {
-	unlock, err := lock(o.State)
+	unlock, err := lock(o.State, o.out)
 	if err != nil {
 		return access{}, err
 	}
@@ -100,10 +100,14 @@ func (o *oneMachine) start(ctx context.Context, m machine.Machine, set artifacts
 		}
 	})
 	err = errors.Join(ready.wait(ctx, "kube-apiserver"), installTekton(ctx, o.kubectl(), set, o.CA(), storageClass, p), ready.wait(ctx, m.Components()...))
-	if cause := context.Cause(ctx); err != nil && cause != nil {
+	switch cause := context.Cause(ctx); {
+	case err == nil || cause == nil:
+		return err
+	case errors.Is(cause, context.DeadlineExceeded):
+		return errors.Join(ready.late(m), err)
+	default:
 		return cause
 	}
-	return err
 }
 
 // installProgram puts this program and kubectl where the machine and people find them: what `go run` built is gone when it returns.
@@ -128,7 +132,7 @@ func (o *oneMachine) installProgram(set artifacts.Set) (string, error) {
 
 // Down ends the machine and removes its state.
 func (o *oneMachine) Down(ctx context.Context) error {
-	unlock, err := lock(o.State)
+	unlock, err := lock(o.State, o.out)
 	if err != nil {
 		return err
 	}

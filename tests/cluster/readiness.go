@@ -60,15 +60,14 @@ func (r *readiness) wait(ctx context.Context, components ...string) error {
 	return nil
 }
 
-// missing are the components that are not ready.
-func (r *readiness) missing() []string {
-	var names []string
-	for name, ready := range r.ready {
+// late explains a wait that took too long by a component that is not ready; nil when all are.
+func (r *readiness) late(m machine.Machine) error {
+	for _, name := range m.Components() {
 		select {
-		case <-ready:
+		case <-r.ready[name]:
 		default:
-			names = append(names, name)
+			return &machine.ComponentError{Component: name, Log: m.Log(name), Reason: "is not ready after " + startLimit.String()}
 		}
 	}
-	return names
+	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"sort"
 	"strings"
+	"time"
 )
 
 // keep finds the folder cache/name-key, or makes it with build. A build that fails or is ended leaves nothing that could be taken for whole.
@@ -22,7 +23,8 @@ func keep(cache, name, key string, build func(dir string) error) (string, error)
 	if err := os.MkdirAll(cache, 0o755); err != nil {
 		return "", fmt.Errorf("making the cache folder %q: %w", cache, err)
 	}
-	work, err := os.MkdirTemp(cache, "building-")
+	dropAbandoned(cache)
+	work, err := os.MkdirTemp(cache, building)
 	if err != nil {
 		return "", fmt.Errorf("making a folder to build in: %w", err)
 	}
@@ -37,6 +39,18 @@ func keep(cache, name, key string, build func(dir string) error) (string, error)
 		return "", fmt.Errorf("keeping what was built: %w", err)
 	}
 	return kept, dropOlder(cache, name)
+}
+
+const building = "building-"
+
+// dropAbandoned removes what builds left that were killed; one that is a day old is not under way.
+func dropAbandoned(cache string) {
+	abandoned, _ := filepath.Glob(filepath.Join(cache, building+"*"))
+	for _, dir := range abandoned {
+		if info, err := os.Stat(dir); err == nil && time.Since(info.ModTime()) > 24*time.Hour {
+			_ = os.RemoveAll(dir)
+		}
+	}
 }
 
 // dropOlder keeps the two newest folders, so that going back and forth between two branches is fast and the disk does not fill.

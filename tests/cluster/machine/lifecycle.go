@@ -8,6 +8,9 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -102,9 +105,10 @@ func (r running) alive() bool {
 func (m Machine) Stop(ctx context.Context) error {
 	r, err := m.running()
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
+		if r = m.search(); r.PID == 0 {
+			return nil
+		}
+	} else if err != nil {
 		return fmt.Errorf("reading which process is the machine: %w", err)
 	}
 	if r.Boot == bootID() {
@@ -128,7 +132,26 @@ func (m Machine) Stop(ctx context.Context) error {
 			return fmt.Errorf("removing the mount point %q: %w", dir, err)
 		}
 	}
-	return os.Remove(m.path("running.json"))
+	if err := os.Remove(m.path("running.json")); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("forgetting the machine: %w", err)
+	}
+	return nil
+}
+
+// search finds a machine whose state folder was removed under it, by its command line.
+func (m Machine) search() running {
+	files, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+	for _, file := range files {
+		data, _ := os.ReadFile(file)
+		if !strings.HasSuffix(string(data), "\x00machine-init\x00"+m.State+"\x00") {
+			continue
+		}
+		pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(file)))
+		if start, err := startTime(pid); err == nil {
+			return running{PID: pid, Start: start, Boot: bootID(), Folders: mountPoints, Link: linkIndex()}
+		}
+	}
+	return running{}
 }
 
 // kill ends the first process; the kernel ends the rest and drops their mounts.

@@ -70,6 +70,7 @@ func (p *Progress) StartAt(name string, at time.Time) *Task {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	t := &Task{p: p, name: name, started: at, said: time.Now()}
+	p.erase()
 	p.tasks = append(p.tasks, t)
 	p.draw()
 	return t

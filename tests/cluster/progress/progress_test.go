@@ -48,6 +48,24 @@ func TestOnATerminalTheBlockIsRedrawnAndCutToItsWidth(t *testing.T) {
 		text := []rune(string(regexp.MustCompile(`\x1b\[\d*[AK]`).ReplaceAll(bytes.TrimSpace(line), nil)))
 		require.True(t, len(text) < p.width || text[0] == '✓', "%q", line)
 	}
-	require.Contains(t, out.String(), "\x1b[1A\x1b[2K")
 	require.Zero(t, p.drawn)
+}
+
+func TestOnATerminalEveryTaskHasOneLine(t *testing.T) {
+	var out bytes.Buffer
+	p := New(&out)
+	p.Close()
+	p.width = 80
+	etcd, kubelet := p.Start("etcd"), p.Start("kubelet")
+	etcd.Note("starting")
+	etcd.Done("ready")
+	kubelet.Done("ready")
+	var screen []string // what a terminal shows of the output
+	for line := range bytes.Lines(out.Bytes()) {
+		up := bytes.Count(line, []byte("\x1b[1A\x1b[2K"))
+		screen = append(screen[:len(screen)-up], string(line[up*len("\x1b[1A\x1b[2K"):]))
+	}
+	require.Len(t, screen, 2)
+	require.Regexp(t, "^✓ etcd", screen[0])
+	require.Regexp(t, "^✓ kubelet", screen[1])
 }
