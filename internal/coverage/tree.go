@@ -26,7 +26,8 @@ type module struct{ path, dir string }
 // maxSource bounds the source files that are read whole, in bytes.
 const maxSource = 32 << 20
 
-// OpenTree indexes the files of a directory and finds its Go modules.
+// OpenTree indexes the files of a directory and finds its Go modules. The files of node_modules are there, but are not
+// looked through for a name that a report gives.
 func OpenTree(dir string) (*Tree, error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
@@ -76,7 +77,14 @@ func (t *Tree) findModules() error {
 
 // Has reports whether the tree has a regular file of that slash-separated path.
 func (t *Tree) Has(name string) bool {
-	return slices.Contains(t.byBase[path.Base(name)], name)
+	if slices.Contains(t.byBase[path.Base(name)], name) {
+		return true
+	}
+	if !strings.Contains(name, "node_modules/") { // all else is in the index
+		return false
+	}
+	info, err := t.root.Lstat(name)
+	return err == nil && info.Mode().IsRegular()
 }
 
 // Read returns the content of a file.

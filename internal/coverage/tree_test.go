@@ -45,6 +45,8 @@ func TestLocateFindsFilesHoweverReportsNameThem(t *testing.T) {
 		"js/src/index.js":                    "",
 		"node_modules/x/index.js":            "",
 	})
+	require.True(t, tree.Has("node_modules/x/index.js"))
+	require.False(t, tree.Has("node_modules/y/index.js"))
 	for _, c := range []struct {
 		format, name, want string
 		found              bool
