@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -28,6 +29,9 @@ func provide(ctx context.Context) (stop func(), err error) {
 	if err != nil {
 		return nil, fmt.Errorf("serving the sample repository: %w", err)
 	}
+	if err := cluster.ServeCanaries(ctx, "../..", app); err != nil {
+		return nil, fmt.Errorf("serving the canaries: %w", err)
+	}
 	fixtures = team.Fixtures{
 		Registry: cluster.Registry,
 		GitURL:   git,
@@ -36,7 +40,7 @@ func provide(ctx context.Context) (stop func(), err error) {
 	return func() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
-		if err := cluster.StopGit(ctx); err != nil {
+		if err := errors.Join(cluster.StopGit(ctx), cluster.StopCanaries(ctx)); err != nil {
 			fmt.Fprintln(os.Stderr, "e2e:", err)
 		}
 	}, nil
