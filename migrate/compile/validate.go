@@ -31,7 +31,7 @@ func Validate(ctx context.Context, tx pgx.Tx, c *change.Change) error {
 		if _, ok := scratch[s]; ok {
 			continue
 		}
-		name := fmt.Sprintf("sluice_scratch_%s_%d", c.Version, len(scratch))
+		name := fmt.Sprintf("sluice_scratch_%d_%d", tx.Conn().PgConn().PID(), len(scratch)) // two reviews at once must not wait for each other
 		if _, err := tx.Exec(ctx, "CREATE SCHEMA "+quote(name)); err != nil {
 			return refusal.Misconfigure("creating a scratch schema: %w", err).Remedy("let the role create schemas in this database (GRANT CREATE ON DATABASE); the schema is rolled back")
 		}
