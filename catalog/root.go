@@ -31,7 +31,7 @@ stayed unavailable.`,
 		c.GroupID = "tree"
 		root.AddCommand(c)
 	}
-	for _, c := range []*cobra.Command{newRelease(), newInstall(), newUninstall()} {
+	for _, c := range []*cobra.Command{newRelease(), newInstall(), newUninstall(), newKeys(), newAdmission()} {
 		c.GroupID = "cluster"
 		root.AddCommand(c)
 	}

@@ -214,7 +214,7 @@ func (p *Policy) checkEnvironments(complain complain) {
 				complain("%s: without %q, which is not required", at, name)
 			}
 		}
-		if len(p.requirements(e)) == 0 {
+		if len(p.Requirements(e)) == 0 {
 			complain("%s requires no evidence at all", at)
 		}
 	}
@@ -251,8 +251,8 @@ func (p *Policy) Environment(name string) (*Environment, error) {
 	return nil, fmt.Errorf("policy %q has no environment %q, only %s", p.Metadata.Name, name, strings.Join(names, ", "))
 }
 
-// requirements are those of the policy with an environment's overlay; nil is none.
-func (p *Policy) requirements(e *Environment) []Requirement {
+// Requirements are those of the policy with an environment's overlay; nil is none.
+func (p *Policy) Requirements(e *Environment) []Requirement {
 	if e == nil {
 		return p.Evidence
 	}

@@ -81,7 +81,7 @@ func (p *Policy) Judge(e *Environment, q Question) *Verdict {
 		v.fail("%s", err)
 	}
 	used := map[*facts]bool{}
-	for _, r := range p.requirements(e) {
+	for _, r := range p.Requirements(e) {
 		v.require(&r, trusted, used)
 	}
 	for _, f := range trusted {
