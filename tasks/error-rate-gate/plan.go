@@ -44,6 +44,7 @@ type scenario struct {
 
 // plan prints when the gate would decide, and refuses a plan that cannot.
 func plan(r *task.Run, o *options, s settings) error {
+	r.WithoutResults()
 	perSecond, err := traffic(o.plan)
 	if err != nil {
 		return err
@@ -115,7 +116,7 @@ func (r rule) scenarios() []scenario {
 	case shareRule:
 		accepted, refused := r.Acceptable.float(), r.Threshold.float()
 		all = append(all, scenario{what: percent(accepted/2) + " (half of the acceptable)", good: true, canary: accepted / 2},
-			scenario{what: "no errors", canary: 0}, scenario{what: percent(accepted) + " (acceptable)", canary: accepted})
+			scenario{what: "no errors"}, scenario{what: percent(accepted) + " (acceptable)", canary: accepted})
 		for _, times := range []float64{1, 2, 4, 10} {
 			if rate := refused * times; rate < 1 {
 				all = append(all, scenario{what: fmt.Sprintf("%s (%g times the threshold)", percent(rate), times), canary: rate})
