@@ -37,8 +37,8 @@ type Go struct {
 	Annotations map[string]string
 	Created     time.Time // see Spec
 
-	// Scratch is a directory for compiled programs. They are read again when an image
-	// is pushed, so it must stay until then.
+	// Scratch is a directory for compiled programs and temporary files. Programs are read
+	// again when an image is pushed, so it must stay until then.
 	Scratch string
 	Output  io.Writer // what the go command tells people; nil is nowhere
 }
@@ -237,11 +237,15 @@ func (e *GoError) Unwrap() error { return e.err }
 func (g Go) command(ctx context.Context, env []string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = g.Dir
+	interruptible(cmd)
 	cmd.Env = g.Env
 	if cmd.Env == nil {
 		cmd.Env = os.Environ()
 	}
 	cmd.Env = append(append(cmd.Env[:len(cmd.Env):len(cmd.Env)], "CGO_ENABLED=0", "PWD="+g.absolute()), env...)
+	if g.Scratch != "" { // an interrupted go command leaves its temporary files
+		cmd.Env = append(cmd.Env, "GOTMPDIR="+g.Scratch)
+	}
 	var out, told bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &told
 	if g.Output != nil {

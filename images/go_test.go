@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -166,11 +167,33 @@ func TestALibraryIsNoProgram(t *testing.T) {
 	require.ErrorContains(t, err, "no main packages to build")
 }
 
+// The compiler is held up by a program that notes its process and sleeps.
 func TestACancelledBuildLeavesNoProcess(t *testing.T) {
+	dir := module(t, time.Now(), 0o644)
+	sleeper := filepath.Join(t.TempDir(), "sleeper")
+	require.NoError(t, os.WriteFile(sleeper, []byte("#!/bin/sh\ncase \"$2$3\" in *-V=full*) exec \"$@\";; esac\necho $$ >> "+sleeper+".pids\nexec sleep 600\n"), 0o755))
 	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() {
+		_, err := images.Go{
+			Dir: dir, Platforms: both[:1], Scratch: t.TempDir(), Flags: []string{"-toolexec=" + sleeper},
+		}.Image(ctx, ".")
+		done <- err
+	}()
+	var pids []string
+	require.Eventually(t, func() bool {
+		noted, err := os.ReadFile(sleeper + ".pids")
+		pids = strings.Fields(string(noted))
+		return err == nil && len(pids) > 0
+	}, time.Minute, 10*time.Millisecond)
 	cancel()
-	_, err := images.Go{Dir: module(t, time.Now(), 0o644), Platforms: both, Scratch: t.TempDir()}.Image(ctx, ".")
-	require.ErrorIs(t, err, context.Canceled)
+	require.ErrorIs(t, <-done, context.Canceled)
+	for _, pid := range pids {
+		require.Eventually(t, func() bool {
+			command, err := os.ReadFile("/proc/" + pid + "/cmdline")
+			return err != nil || !strings.Contains(string(command), "sleep")
+		}, 10*time.Second, 10*time.Millisecond, "process %s still runs", pid)
+	}
 }
 
 // module writes a small program with an embedded file and a locally replaced module
