@@ -3,6 +3,7 @@ package install
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -81,7 +82,7 @@ func (c *Cluster) removeNamespace(ctx context.Context, namespace string, dryRun 
 		return "stays: it was not made by the catalog", nil
 	}
 	if other, err := c.foreign(ctx, namespace); err != nil || other != "" {
-		return "stays: it holds " + other, err
+		return "stays: it " + other, err
 	}
 	if dryRun {
 		return "would be deleted", nil
@@ -92,7 +93,7 @@ func (c *Cluster) removeNamespace(ctx context.Context, namespace string, dryRun 
 	return "deleted", c.gone(ctx, namespace)
 }
 
-// foreign names something in the namespace that is not the catalog's.
+// foreign says what in the namespace is not the catalog's; "" where all is.
 func (c *Cluster) foreign(ctx context.Context, namespace string) (string, error) {
 	for _, kind := range foreign {
 		pattern := &unstructured.Unstructured{Object: map[string]any{"apiVersion": kind.apiVersion, "kind": kind.kind}}
@@ -102,11 +103,14 @@ func (c *Cluster) foreign(ctx context.Context, namespace string) (string, error)
 			return "", err
 		}
 		list, err := resource.List(ctx, metav1.ListOptions{LabelSelector: "app.kubernetes.io/managed-by!=catalog"})
+		if apierrors.IsForbidden(err) {
+			return "may hold a " + strings.ToLower(kind.kind) + ", which this account may not list", nil
+		}
 		if err != nil {
 			return "", explain(err, "looking into namespace %q", namespace)
 		}
 		if len(list.Items) > 0 {
-			return Name(&list.Items[0]), nil
+			return "holds " + Name(&list.Items[0]), nil
 		}
 	}
 	return "", nil
