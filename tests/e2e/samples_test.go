@@ -89,6 +89,7 @@ func sampleName(path string) string {
 func newNamespace(t *testing.T, name string) *team.Namespace {
 	namespace, err := cluster.NewNamespace(t.Context(), strings.TrimRight(fmt.Sprintf("%.50s", "e2e-"+name), "-"))
 	require.NoError(t, err)
+	require.NoError(t, namespace.ProvideKeys(t.Context()))
 	t.Cleanup(func() {
 		if t.Failed() && os.Getenv("KEEP") != "" {
 			t.Logf("namespace %s is kept", namespace.Name)
@@ -113,9 +114,10 @@ func run(t *testing.T, namespace *team.Namespace, manifest []byte) *team.Outcome
 	for _, object := range created {
 		if kind := object.GetKind(); kind == "PipelineRun" || kind == "TaskRun" {
 			outcome, err := namespace.Wait(ctx, object, nil)
-			if err != nil {
-				require.NoError(t, err, namespace.Describe(outcome))
+			if outcome != nil && err != nil {
+				t.Log(namespace.Describe(outcome))
 			}
+			require.NoError(t, err)
 			return outcome
 		}
 	}
