@@ -120,4 +120,3 @@ func runs(c *v1.Config, program string) {
 	}
 	c.Env = append(c.Env, "PATH="+path+":/ko-app")
 }
-
