@@ -40,9 +40,12 @@ func ParseIgnore(r io.Reader) (Ignore, error) {
 		if rest, is := strings.CutPrefix(line, "!"); is {
 			rule.keep, line = true, strings.TrimSpace(rest)
 		}
-		pattern := clean(line)
-		if pattern == "" { // ".", "/" and "!" alone name the root, which never is left out
-			continue
+		if line == "" {
+			return Ignore{}, fmt.Errorf("reading line %d: an exception names nothing", n)
+		}
+		pattern := strings.TrimPrefix(path.Clean(line), "/")
+		if pattern == "" || pattern == "." || pattern == ".." || strings.HasPrefix(pattern, "../") {
+			continue // the root itself never is left out, and what lies outside it never was in
 		}
 		expression, err := translate(pattern)
 		if err != nil {
@@ -87,12 +90,12 @@ func translate(pattern string) (*regexp.Regexp, error) {
 	for i := 0; i < len(pattern); {
 		rest := pattern[i:]
 		switch {
-		case strings.HasPrefix(rest, "**/"):
-			out.WriteString("(?:.*/)?")
-			i += 3
-		case strings.HasPrefix(rest, "**"):
-			out.WriteString(".*")
+		case rest == "**", i == 0 && strings.HasPrefix(rest, "**") && !strings.ContainsAny(rest[2:], `*?[\`) && rest[2] != '/':
+			out.WriteString(".*") // **.log ends in .log
 			i += 2
+		case strings.HasPrefix(rest, "**"):
+			out.WriteString("(?:.*/)?")
+			i += len(rest) - len(strings.TrimPrefix(rest[2:], "/"))
 		case rest[0] == '*':
 			out.WriteString("[^/]*")
 			i++
@@ -123,7 +126,7 @@ func class(pattern string) (string, int) {
 	out.WriteByte('[')
 	i := 1
 	if pattern[i] == '^' {
-		out.WriteString("^/") // no class matches across names
+		out.WriteByte('^')
 		i++
 	}
 	for pattern[i] != ']' {

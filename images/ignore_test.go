@@ -27,7 +27,8 @@ func TestIgnorePatterns(t *testing.T) {
 		{"a?c", "abc aüc", "ac abbc a/c"},
 		{"[a-c]x", "ax bx", "dx -x"},
 		{`[\d]x`, "dx", "1x"},
-		{"[^a]x", "bx", "ax /x"},
+		{"[^a]x", "bx", "ax"},
+		{"a/**b", "a/b a/c/b", "a/xb"},
 		{`[\]\-]`, "] -", "a"},
 		{`\*`, "*", "a"},
 		{"a.b", "a.b", "axb"},
@@ -51,6 +52,8 @@ func TestIgnorePatterns(t *testing.T) {
 func TestABadIgnorePatternIsNamedWithItsLine(t *testing.T) {
 	_, err := images.ParseIgnore(strings.NewReader("a\n[b\n"))
 	require.EqualError(t, err, `reading line 2, "[b": syntax error in pattern`)
+	_, err = images.ParseIgnore(strings.NewReader("!"))
+	require.EqualError(t, err, "reading line 1: an exception names nothing")
 }
 
 func FuzzParseIgnore(f *testing.F) {
