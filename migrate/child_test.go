@@ -72,6 +72,12 @@ func act(ctx context.Context, e *migrate.Engine, c *change.Change, action string
 		_, err = e.Backfill(ctx, c)
 	case "switch":
 		_, err = e.Switch(ctx, migrate.SwitchRequest{Change: c, Application: newDigest})
+	case "retreat": // a repeated one finds the reads switched back already
+		r, e2 := e.Status(ctx, &change.Directory{Changes: []*change.Change{c}})
+		if e2 != nil || r.Changes[0].Phase == migrate.Verified {
+			return e2
+		}
+		_, err = e.Switch(ctx, migrate.SwitchRequest{Change: c, Application: oldDigest, Back: true})
 	case "contract":
 		_, err = e.Contract(ctx, migrate.ContractRequest{Change: c, Running: []string{newDigest}, Waive: []string{migrate.EvidenceReaders}, WaiveReason: "the test reads the old shape"})
 	case "rollback":
@@ -147,11 +153,16 @@ func (w *world) life(folder, yaml string, killed string, actions ...string) int 
 			require.True(w.t, status.Signaled() && status.Signal() == syscall.SIGKILL, "%s: %s %s", action, err, out)
 			kills++
 			require.Less(w.t, kills, 2000)
-			// As if the dead runner's lease had run out; the state may not be there yet.
-			if w.number("SELECT count(*) FROM pg_tables WHERE schemaname = 'sluice' AND tablename = 'lease'") == 1 {
-				w.exec("UPDATE sluice.lease SET expires_at = 'epoch'")
-			}
+			w.expireLease()
 		}
 	}
 	return kills
+}
+
+// expireLease does as if the time of a dead runner's lease had passed; the state may not be there yet.
+func (w *world) expireLease() {
+	w.t.Helper()
+	if w.number("SELECT count(*) FROM pg_tables WHERE schemaname = 'sluice' AND tablename = 'lease'") == 1 {
+		w.exec("UPDATE sluice.lease SET expires_at = 'epoch'")
+	}
 }

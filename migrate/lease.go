@@ -35,12 +35,12 @@ func (e *Engine) withLease(ctx context.Context, f func(*session) error) error {
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	pool, err := e.connect(ctx, holderName(token), e.opts.Workers+2)
-	if err != nil {
+	s := &session{Engine: e, token: token, ctx: ctx}
+	defer s.release()
+	if s.pool, err = e.connect(ctx, holderName(token), e.opts.Workers+2); err != nil {
 		return err
 	}
-	defer pool.Close()
-	s := &session{Engine: e, pool: pool, token: token, ctx: ctx}
+	defer s.pool.Close()
 	beat := make(chan struct{})
 	go func() {
 		defer close(beat)
@@ -52,7 +52,6 @@ func (e *Engine) withLease(ctx context.Context, f func(*session) error) error {
 	}
 	cancel(nil)
 	<-beat
-	s.release()
 	return err
 }
 
