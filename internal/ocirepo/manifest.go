@@ -105,6 +105,18 @@ func (r *Repository) Put(ctx context.Context, ref string, m Manifest) (subjectTa
 	return resp.Header.Get("OCI-Subject") != "", nil
 }
 
+// DeleteTag removes a tag, not what it names. Not every registry can.
+func (r *Repository) DeleteTag(ctx context.Context, tag string) error {
+	_, err := r.do(ctx, request{
+		method: http.MethodDelete, path: "manifests/" + tag,
+		accept: []int{http.StatusAccepted, http.StatusOK, http.StatusNoContent, http.StatusNotFound},
+	})
+	if err != nil {
+		return fmt.Errorf("removing tag %q: %w", r.join(tag), err)
+	}
+	return nil
+}
+
 // Descriptor describes a manifest.
 func (m Manifest) Descriptor() v1.Descriptor {
 	return v1.Descriptor{MediaType: m.MediaType, Digest: m.Digest, Size: int64(len(m.Bytes))}

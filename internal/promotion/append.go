@@ -47,11 +47,14 @@ func (c *Chain) Append(ctx context.Context, signer *keys.Signer, r *Record, subj
 		return err
 	}
 	last, err := c.last(ctx)
-	if err != nil {
-		return err
+	if err == nil && last.tag != own {
+		err = c.overtaken(last)
 	}
-	if last.tag != own {
-		return c.overtaken(last)
+	if err != nil {
+		// Nothing else has moved: take the record back, where the registry can, so that the
+		// other promotion is not held up by a fork.
+		_ = c.repo.DeleteTag(context.WithoutCancel(ctx), own)
+		return err
 	}
 	c.Newest = &Entry{Record: *r, Manifest: signed.Manifest.Digest, Image: subject.Digest}
 	return nil
