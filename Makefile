@@ -46,7 +46,9 @@ test-race: ## The race detector where goroutines share things
 .PHONY: test-e2e
 test-e2e: cluster-up ## Every sample and pipeline as real runs on the cluster
 	set -a; source $(ENV); set +a
-	go test -tags e2e -count=1 -timeout 40m -v ./tests/e2e
+	go run ./catalog release --registry="$$REGISTRY/sluice" --ca="$$(dirname "$$REGISTRY_CA")" --out=dist
+	go run ./catalog install
+	go test -tags e2e -count=1 -timeout 40m -parallel 3 -v $(if $(RUN),-run '$(RUN)') ./tests/e2e
 
 .PHONY: test-cluster
 test-cluster: ## The cluster itself: started twice, taken down, nothing left

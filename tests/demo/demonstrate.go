@@ -43,7 +43,7 @@ func demonstrate(ctx context.Context, s scenario) error {
 		return err
 	}
 	title("The catalog: every task as an image by digest, then installed")
-	if err := shell(ctx, ".", "go", "run", "./catalog", "release", "--registry="+os.Getenv("REGISTRY")+"/sluice", "--out=dist"); err != nil {
+	if err := shell(ctx, ".", "go", "run", "./catalog", "release", "--registry="+os.Getenv("REGISTRY")+"/sluice", "--ca="+filepath.Dir(os.Getenv("REGISTRY_CA")), "--out=dist"); err != nil {
 		return err
 	}
 	if err := shell(ctx, ".", "go", "run", "./catalog", "install"); err != nil {

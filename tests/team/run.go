@@ -32,6 +32,7 @@ type TaskOutcome struct {
 	Status  string // Succeeded, Failed, or Running
 	Began   time.Time
 	Took    time.Duration
+	InSteps time.Duration // of it, while a step ran, in whole seconds
 	Results map[string]string
 	Log     string // of its steps; filled in for finished TaskRuns
 }
@@ -141,6 +142,11 @@ func taskOutcome(run *v1.TaskRun) TaskOutcome {
 			t.Status = "Succeeded"
 		case corev1.ConditionFalse:
 			t.Status = "Failed"
+		}
+	}
+	for _, s := range run.Status.Steps {
+		if s.Terminated != nil {
+			t.InSteps += s.Terminated.FinishedAt.Sub(s.Terminated.StartedAt.Time)
 		}
 	}
 	for _, r := range run.Status.Results {
