@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -50,7 +51,7 @@ func TestLifecycle(t *testing.T) {
 		require.Contains(t, otherPIDNamespaces(t), namespace)
 		require.NoError(t, syscall.Kill(m.PID(), syscall.SIGKILL))
 		require.Eventually(t, func() bool { return m.PID() == 0 }, 30*time.Second, 50*time.Millisecond)
-		require.NotContains(t, otherPIDNamespaces(t), namespace)
+		require.Eventually(t, func() bool { return !slices.Contains(otherPIDNamespaces(t), namespace) }, 10*time.Second, 50*time.Millisecond)
 	})
 	t.Run("down removes what a crash left", func(t *testing.T) {
 		cluster(t, "down")
