@@ -34,7 +34,7 @@ func (f *fraction) UnmarshalText(b []byte) error { return f.Set(string(b)) }
 func parseFraction(text string) (*big.Rat, error) {
 	number, percent := strings.CutSuffix(strings.TrimSpace(text), "%")
 	r, ok := new(big.Rat), false
-	if percent && len(number) < 30 && strings.Trim(number, "0123456789.") == "" {
+	if percent && len(number) <= 12 && strings.Trim(number, "0123456789.") == "" {
 		_, ok = r.SetString(number)
 	}
 	if !ok {

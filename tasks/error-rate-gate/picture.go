@@ -132,7 +132,7 @@ func at(x, y float64) string { return fmt.Sprintf("%.1f,%.1f", x, y) }
 
 func frame(a axes, title string, marks []mark, body string, label func(float64) string) template.HTML {
 	var b strings.Builder
-	fmt.Fprintf(&b, `<svg viewBox="0 0 860 260" role="img" aria-label="%s"><text x="%g" y="14">%s</text>`, title, plotLeft, title)
+	fmt.Fprintf(&b, `<svg viewBox="0 0 890 260" role="img" aria-label="%s"><text x="%g" y="14">%s</text>`, title, plotLeft, title)
 	for i := range 5 {
 		v := a.low + (a.high-a.low)*float64(i)/4
 		y := a.y(v)
