@@ -117,7 +117,7 @@ func (i *injector) set(f fault, oneIn int) {
 	i.fault, i.oneIn, i.dice = f, oneIn, rand.New(rand.NewPCG(1, 2))
 }
 
-// TestFaultsThatPassAreOvercome copies under every fault at every fourth request or so, on
+// TestFaultsThatPassAreOvercome copies under every fault at every sixth request or so, on
 // both sides, and finds the same closure.
 func TestFaultsThatPassAreOvercome(t *testing.T) {
 	var at injector
@@ -132,7 +132,7 @@ func TestFaultsThatPassAreOvercome(t *testing.T) {
 		for _, host := range []string{source.Host, target.Host} {
 			t.Run(name+map[bool]string{true: ", mounted", false: ", streamed"}[host == source.Host], func(t *testing.T) {
 				to := repository(t, host+"/"+strings.ReplaceAll(strings.ToLower(name), " ", "-")+"/app")
-				at.set(fault, 4)
+				at.set(fault, 6)
 				defer at.set(nil, 1)
 				client := ocirepo.New(ocirepo.Access{Budget: time.Minute, Stall: 300 * time.Millisecond})
 				promote(t, client, from, to, f.root, "v1")

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"golang.org/x/sync/errgroup"
 )
 
 // rounds bounds how often the fallback index is written again because other
@@ -44,22 +45,24 @@ func (r *Repository) Attach(ctx context.Context, subject v1.Hash, manifests ...M
 	if len(left) == 0 {
 		return nil
 	}
+	g, gctx := errgroup.WithContext(ctx)
 	for _, m := range left {
-		if _, err := r.Put(ctx, referrerTag(subject, m.Digest), m); err != nil {
-			return err
-		}
+		g.Go(func() error { _, err := r.Put(gctx, referrerTag(subject, m.Digest), m); return err })
+	}
+	if err := g.Wait(); err != nil {
+		return err
 	}
 	return r.converge(ctx, subject, left)
 }
 
 func (r *Repository) converge(ctx context.Context, subject v1.Hash, own []Manifest) error {
-	quiet, listable := 0, true
+	quiet := 0
 	for range rounds {
-		x, err := r.fallback(ctx, subject)
+		x, tags, listable, err := r.look(ctx, subject)
 		if err != nil {
 			return err
 		}
-		missing, err := r.missing(ctx, subject, x, own, &listable)
+		missing, err := r.missing(ctx, subject, x, tags, own)
 		if err != nil {
 			return err
 		}
@@ -95,8 +98,25 @@ func (r *Repository) converge(ctx context.Context, subject v1.Hash, own []Manife
 	return fmt.Errorf("writing %q: %w: other writers changed it %d times meanwhile", r.join(Tag(subject)), ErrUnavailable, rounds)
 }
 
+// look reads the index and lists the referrer tags at the same time. Without the right
+// to list, tags are none and listable is false.
+func (r *Repository) look(ctx context.Context, subject v1.Hash) (x index, tags []string, listable bool, err error) {
+	listable = true
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() (err error) { x, err = r.fallback(ctx, subject); return err })
+	g.Go(func() (err error) {
+		tags, err = r.TagsWithPrefix(ctx, Tag(subject)+".")
+		if unsupported(err) {
+			listable, err = false, nil
+		}
+		return err
+	})
+	err = g.Wait()
+	return x, tags, listable, err
+}
+
 // missing gives the referrers, our own and those of other writers, that an index lacks.
-func (r *Repository) missing(ctx context.Context, subject v1.Hash, x index, own []Manifest, listable *bool) ([]v1.Descriptor, error) {
+func (r *Repository) missing(ctx context.Context, subject v1.Hash, x index, tags []string, own []Manifest) ([]v1.Descriptor, error) {
 	seen := map[v1.Hash]bool{}
 	entries, _ := x.descriptors()
 	for _, d := range entries {
@@ -119,15 +139,6 @@ func (r *Repository) missing(ctx context.Context, subject v1.Hash, x index, own 
 		if err := add(m); err != nil {
 			return nil, err
 		}
-	}
-	tags, err := r.TagsWithPrefix(ctx, Tag(subject)+".")
-	var status *StatusError
-	if errors.As(err, &status) {
-		*listable = false
-		return missing, nil
-	}
-	if err != nil {
-		return nil, err
 	}
 	for _, tag := range tags {
 		if !referrerSuffix.MatchString(tag[len(Tag(subject)):]) || named(tag, seen) {

@@ -52,6 +52,13 @@ func (e *StatusError) Is(target error) bool {
 	}
 }
 
+// unsupported tells whether a registry answered that it does not do this, or not for
+// this account: no failure that passes.
+func unsupported(err error) bool {
+	var status *StatusError
+	return errors.As(err, &status) && !passingStatus(status.Status)
+}
+
 // detail reads the error body of the OCI distribution specification.
 func detail(body []byte) string {
 	var doc struct {

@@ -48,11 +48,10 @@ func (r *Repository) Attachments(ctx context.Context) (*Attachments, error) {
 	a := &Attachments{repo: r}
 	var err error
 	a.tags, err = r.TagsWithPrefix(ctx, "sha256-")
-	var status *StatusError
 	switch {
 	case errors.Is(err, ErrTooLarge):
 		a.tags, a.window = nil, true
-	case errors.As(err, &status):
+	case unsupported(err):
 		a.tags, a.probe = nil, true
 	case err != nil:
 		return nil, err

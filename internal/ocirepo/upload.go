@@ -2,7 +2,6 @@ package ocirepo
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -22,8 +21,7 @@ func (r *Repository) Mount(ctx context.Context, digest v1.Hash, from name.Reposi
 		path:   "blobs/uploads/?" + url.Values{"mount": {digest.String()}, "from": {from.RepositoryStr()}}.Encode(),
 		accept: []int{http.StatusCreated, http.StatusAccepted},
 	})
-	var status *StatusError
-	if errors.As(err, &status) && !passingStatus(status.Status) {
+	if unsupported(err) {
 		return false, nil // the answer of registries that mount nothing for this account
 	}
 	if err != nil {
