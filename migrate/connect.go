@@ -62,8 +62,7 @@ func parse(dsn string, o Options) (*pgxpool.Config, error) {
 	}
 	if o.TLS != nil && config.ConnConfig.TLSConfig != nil {
 		t := o.TLS.Clone()
-		t.ServerName = config.ConnConfig.TLSConfig.ServerName
-		t.InsecureSkipVerify = config.ConnConfig.TLSConfig.InsecureSkipVerify && t.RootCAs == nil
+		t.ServerName = config.ConnConfig.Host // given authorities are there to be checked, whatever sslmode says
 		config.ConnConfig.TLSConfig = t
 		for _, f := range config.ConnConfig.Fallbacks {
 			if f.TLSConfig != nil {

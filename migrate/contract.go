@@ -156,8 +156,12 @@ func (s *session) unread(ctx context.Context, r *Revision, q ContractRequest) er
 
 // onlyReady refuses when the deployer or the history names a version that does not read the new shape.
 func (s *session) onlyReady(ctx context.Context, r *Revision, q ContractRequest) error {
-	rows, err := s.pool.Query(ctx, `SELECT DISTINCT digest FROM sluice.application WHERE (version = $1 AND reads = 'new')
-		OR id > (SELECT coalesce(max(id), 0) FROM sluice.application WHERE version = $1 AND reads = 'new') AND reads <> 'old'`, r.Version)
+	// What the last declaration of each version says counts, and so does every version that shipped with a later change.
+	rows, err := s.pool.Query(ctx, `WITH mine AS (
+			SELECT DISTINCT ON (digest) digest, reads, id FROM sluice.application
+			WHERE version = $1 AND at >= (SELECT expanded_at FROM sluice.revision WHERE version = $1) ORDER BY digest, id DESC)
+		SELECT digest FROM mine WHERE reads = 'new'
+		UNION SELECT digest FROM sluice.application WHERE version <> $1 AND reads <> 'old' AND id > (SELECT max(id) FROM mine WHERE reads = 'new')`, r.Version)
 	if err != nil {
 		return fmt.Errorf("reading the application versions: %w", err)
 	}

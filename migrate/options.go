@@ -7,11 +7,11 @@ import (
 
 // Options says how carefully and how fast the engine works. The zero value of a field means the default given beside it.
 type Options struct {
-	Run     string // names this run in the history
-	Tool    string // version of the tool, recorded in the history
-	Role    string // role to SET on every connection
-	TLS     *tls.Config
-	Workers int // parallel writers of a backfill; 2
+	Run     string      // names this run in the history
+	Tool    string      // version of the tool, recorded in the history
+	Role    string      // role to SET on every connection
+	TLS     *tls.Config // authorities to verify the server against; nil leaves it to sslmode and sslrootcert
+	Workers int         // parallel writers of a backfill; 2
 
 	// LockTimeout bounds how long a statement waits for a lock, and with it how long a writer can wait behind it; 500ms. A batch
 	// of a backfill as a whole gets no more, since writers wait for its row locks.

@@ -65,8 +65,10 @@ func (o *Options) Open(ctx context.Context, r *task.Run) (*migrate.Engine, error
 	if err != nil {
 		return nil, err
 	}
-	if o.engine.TLS, err = o.ca.TLS(); err != nil {
-		return nil, err
+	if o.ca.Dir != "" { // otherwise sslmode alone says what is verified, as everywhere
+		if o.engine.TLS, err = o.ca.TLS(); err != nil {
+			return nil, err
+		}
 	}
 	o.engine.Run, o.engine.Tool = o.Run, "sluice"
 	e, err := migrate.Open(ctx, dsn, o.engine)

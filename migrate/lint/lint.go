@@ -61,7 +61,7 @@ var rules = []rule{
 	{"SL206", re(`^\s*reindex\b`), re(`\bconcurrently\b`), always, true, "blocks writers while the index is rebuilt", "use REINDEX … CONCURRENTLY"},
 	{"SL207", re(`^\s*refresh\s+materialized\s+view\b`), re(`\bconcurrently\b`), always, true, "blocks readers while the view is filled", "use REFRESH MATERIALIZED VIEW CONCURRENTLY"},
 	{"SL208", re(`^\s*update\b`), nil, lasting, true, "updates in one transaction: every row it touches stays locked until the end", "use up and down expressions; a backfill writes in small batches"},
-	{"SL209", re(`\badd\s+(column\s+)?.*\b(serial|bigserial|smallserial|generated\s+always\s+as\s*\()`), nil, lasting, true,
+	{"SL209", re(`\badd\s+(column\s+)?.*\b((big|small)?serial[248]?\b|generated\s+always\s+as\s*\()`), nil, lasting, true,
 		"rewrites the table while nobody reads or writes it", "add a plain column, fill it, then attach the sequence"},
 	{"SL210", re(`\badd\s+(column\s+)?.*\bdefault\s+.*\b(random|gen_random_uuid|uuid_generate_v[14]|clock_timestamp|timeofday|nextval)\s*\(`), nil, lasting, true,
 		"rewrites the table: the default gives another value for each row", "use addColumn, which sets the default first and fills in batches"},
@@ -75,7 +75,7 @@ var rules = []rule{
 	{"SL218", re(`^\s*do\s`), nil, always, false, "a DO block hides its statements from the lint", "write them out"},
 }
 
-var literal = regexp.MustCompile(`'(?:[^']|'')*'|--[^\n]*|/\*.*?\*/`)
+var literal = regexp.MustCompile(`(?s)'(?:[^']|'')*'|--[^\n]*|/\*.*?\*/`)
 
 // Statement gives the hazards of one statement.
 func Statement(sql string, phase Phase) []plan.Hazard {
