@@ -102,7 +102,7 @@ func program(t testing.TB, arch string) []byte {
 		return data.([]byte)
 	}
 	out := filepath.Join(t.TempDir(), "app")
-	build := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", out, ".")
+	build := exec.Command("go", "build", "-buildvcs=false", "-trimpath", "-ldflags=-s -w", "-o", out, ".")
 	build.Dir = "../../tests/app"
 	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOARCH="+arch, "GOOS=linux", "GOFLAGS=-mod=vendor", "GOWORK=off")
 	text, err := build.CombinedOutput()

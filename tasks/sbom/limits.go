@@ -32,10 +32,11 @@ func (b *budget) exceeded() bool {
 	return b.left < 0
 }
 
-// limitedImage is an image whose layers, all together, unpack to no more than the budget: a small blob can hold a
-// very large layer.
+// limitedImage is an image with the layers from one on, which unpack all together to no more than the budget: a small
+// blob can hold a very large layer.
 type limitedImage struct {
 	v1.Image
+	from   int
 	budget *budget
 }
 
@@ -44,9 +45,9 @@ func (i limitedImage) Layers() ([]v1.Layer, error) {
 	if err != nil {
 		return nil, err
 	}
-	limited := make([]v1.Layer, len(layers))
-	for n, layer := range layers {
-		limited[n] = limitedLayer{layer, i.budget}
+	var limited []v1.Layer
+	for _, layer := range layers[i.from:] {
+		limited = append(limited, limitedLayer{layer, i.budget})
 	}
 	return limited, nil
 }

@@ -14,6 +14,7 @@ func newCommand() *task.Command {
 	o.evidence = evidence.Declare(c)
 	o.registry = registry.Declare(c)
 	c.Required(&o.image, "image", "Image to look into, by digest: registry/path@sha256:…; an index is looked into platform by platform.")
+	c.String(&o.cache, "cache-repository", "", "Repository that keeps what was found in base layers, so that only what is above them is looked into; empty for none.")
 	c.Bool(&o.attach, "attach", true, "Attach the documents to the digest in its repository, as OCI referrers.")
 	c.Bool(&o.files, "files", false, "List the files that packages own too, with their digests; the documents become much larger.")
 	c.Var(&o.epoch, "source-date-epoch", "When the documents say that they were made, in seconds since 1970.")

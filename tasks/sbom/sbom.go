@@ -27,6 +27,7 @@ type options struct {
 	evidence *evidence.Options
 	registry *registry.Options
 	image    string
+	cache    string
 	attach   bool
 	files    bool
 	epoch    epoch
@@ -64,7 +65,11 @@ func run(ctx context.Context, r *task.Run, o *options) error {
 	if err != nil {
 		return err
 	}
-	catalogued, err := o.catalogueAll(ctx, r, subjects)
+	cache, err := o.openCache(client)
+	if err != nil {
+		return err
+	}
+	catalogued, err := o.catalogueAll(ctx, r, cache, subjects)
 	if err != nil {
 		return err
 	}
@@ -93,12 +98,22 @@ func run(ctx context.Context, r *task.Run, o *options) error {
 	return nil
 }
 
+// openCache is nil where no cache was asked for.
+func (o *options) openCache(client *registry.Client) (*cache, error) {
+	if o.cache == "" {
+		return nil, nil
+	}
+	repo, err := client.Repository(o.cache)
+	return &cache{repo: repo, client: client}, err
+}
+
 // catalogueAll looks into every image, one after the other so that disk and memory are those of one. The document of the
 // whole comes last: of an index, or of the one image there is.
-func (o *options) catalogueAll(ctx context.Context, r *task.Run, subjects *subjects) ([]*catalogue, error) {
+func (o *options) catalogueAll(ctx context.Context, r *task.Run, cache *cache, subjects *subjects) ([]*catalogue, error) {
+	go licenceTexts() // while the layers come in
 	var all []*catalogue
 	for _, image := range subjects.images {
-		c, err := o.catalogueImage(ctx, image)
+		c, err := o.catalogueImage(ctx, r, cache, image)
 		if err != nil {
 			return nil, err
 		}
