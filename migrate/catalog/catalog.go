@@ -25,7 +25,7 @@ type Table struct {
 	Name        change.TableName
 	OID         uint32
 	Partitioned bool
-	Rows        int64 // the planner's estimate, 0 when never analyzed
+	Rows        int64 // the planner's estimate, or one from the size when never analyzed
 	Bytes       int64
 	Columns     []Column
 	// Key is the primary key, or else a unique index over NOT NULL columns; empty when there is none.
@@ -84,7 +84,7 @@ func Read(ctx context.Context, q Querier, name change.TableName) (*Table, error)
 	t := &Table{Name: name}
 	var kind, persistence string
 	var inherited, inheritors bool
-	err := q.QueryRow(ctx, `SELECT c.oid, c.relkind::text, c.relpersistence::text, greatest(c.reltuples, 0)::bigint,
+	err := q.QueryRow(ctx, `SELECT c.oid, c.relkind::text, c.relpersistence::text, CASE WHEN c.reltuples > 0 THEN c.reltuples ELSE pg_catalog.pg_relation_size(c.oid) / 100 END::bigint,
 			pg_catalog.pg_total_relation_size(c.oid), c.relispartition,
 			EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE i.inhparent = c.oid)
 		FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace

@@ -9,6 +9,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"github.com/sluice-ci/sluice/migrate/change"
@@ -146,9 +147,15 @@ type Hazard struct {
 	Allowed string `json:"allowed,omitempty"`
 }
 
-// Digest is the sha256 of the plan's JSON, as sha256:hex.
+// Digest is the sha256 of the plan's JSON, as sha256:hex. Estimates of rows are left out: they change by themselves between
+// the review and the run.
 func (p *Plan) Digest() string {
-	b, err := json.Marshal(p)
+	reviewed := *p
+	reviewed.Fills = slices.Clone(p.Fills)
+	for i := range reviewed.Fills {
+		reviewed.Fills[i].EstRows = 0
+	}
+	b, err := json.Marshal(&reviewed)
 	if err != nil {
 		panic(err) // plain data only: cannot fail
 	}
