@@ -14,7 +14,8 @@ import (
 )
 
 // Backfill fills the rows that were there before expand, then builds what is cheaper built afterwards, and verifies every row. Each
-// batch commits its rows together with its progress, so a crash costs at most one batch a worker.
+// batch commits its rows together with its progress, so a crash costs at most one batch a worker. On a change that is filled it verifies
+// and repairs again.
 func (e *Engine) Backfill(ctx context.Context, c *change.Change) (*Revision, error) {
 	var r *Revision
 	err := e.withLease(ctx, func(s *session) error {
@@ -38,7 +39,7 @@ func (e *Engine) Backfill(ctx context.Context, c *change.Change) (*Revision, err
 				return err
 			}
 		}
-		if r.Phase.reached(Verified) {
+		if r.Phase.reached(Burying) {
 			return nil
 		}
 		return s.verify(s.ctx, r)

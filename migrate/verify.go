@@ -189,7 +189,7 @@ func (v *verifier) span(ctx context.Context) (int64, error) {
 		return rows, err
 	}
 	return rows, refusal.New("%d rows of %s have new columns that fit the old ones in neither direction", broken, v.fill.Table.Plain()).
-		Remedy("run migrate-verify: it repairs them; find out what wrote them past the triggers")
+		Remedy("run migrate-backfill for this change again: it repairs them; find out what wrote them past the triggers")
 }
 
 // seen notes ranges as looked at in this pass, and how many rows were broken: a pass that found any is no proof.
