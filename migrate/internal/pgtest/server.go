@@ -12,9 +12,11 @@ import (
 	"runtime"
 	"strconv"
 	"syscall"
+	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
 )
 
 // nobody is whom the server runs as when the tests run as root, which PostgreSQL refuses.
@@ -132,4 +134,14 @@ func freePort() (int, error) {
 	}
 	defer l.Close()
 	return l.Addr().(*net.TCPAddr).Port, nil
+}
+
+// WriteData writes a file into the server's data directory, readable by the server alone.
+func (s *Server) WriteData(t testing.TB, name string, data []byte) {
+	t.Helper()
+	path := filepath.Join(s.dir, "data", name)
+	require.NoError(t, os.WriteFile(path, data, 0o600))
+	if os.Geteuid() == 0 {
+		require.NoError(t, os.Chown(path, nobody, nobody))
+	}
 }
