@@ -13,6 +13,7 @@ import (
 // TestADyingCanaryDoesNotPass kills a canary while the gate watches it: the evidence stops before it is enough, and that is no pass.
 func TestADyingCanaryDoesNotPass(t *testing.T) {
 	t.Parallel()
+	require.NoError(t, canaries())
 	namespace := newNamespace(t, "dying-canary")
 	killed := make(chan error, 1)
 	go func() {

@@ -3,10 +3,12 @@
 package e2e
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/sluice-ci/sluice/tests/team"
@@ -29,9 +31,6 @@ func provide(ctx context.Context) (stop func(), err error) {
 	if err != nil {
 		return nil, fmt.Errorf("serving the sample repository: %w", err)
 	}
-	if err := cluster.ServeCanaries(ctx, "../..", app); err != nil {
-		return nil, fmt.Errorf("serving the canaries: %w", err)
-	}
 	fixtures = team.Fixtures{
 		Registry: cluster.Registry,
 		GitURL:   git,
@@ -44,4 +43,17 @@ func provide(ctx context.Context) (stop func(), err error) {
 			fmt.Fprintln(os.Stderr, "e2e:", err)
 		}
 	}, nil
+}
+
+// canaries are served once, and only if a run names them: their Prometheus is
+// built from its module, which takes minutes on a machine that never did.
+var canaries = sync.OnceValue(func() error {
+	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Minute)
+	defer cancel()
+	return cluster.ServeCanaries(ctx, "../..", fixtures.Images["team/app"])
+})
+
+// needsCanaries tells whether a run asks the canaries or their Prometheus.
+func needsCanaries(manifest []byte) bool {
+	return bytes.Contains(manifest, []byte("http://prometheus.monitoring:9090")) || bytes.Contains(manifest, []byte(".canaries:8080"))
 }

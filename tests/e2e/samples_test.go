@@ -105,6 +105,9 @@ func newNamespace(t *testing.T, name string) *team.Namespace {
 // run applies a manifest that holds one run and waits for its end.
 func run(t *testing.T, namespace *team.Namespace, manifest []byte) *team.Outcome {
 	t.Helper()
+	if needsCanaries(manifest) {
+		require.NoError(t, canaries(), "serving the canaries")
+	}
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	manifest, err := fixtures.Substitute(manifest)
