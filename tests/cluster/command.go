@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-
-	"github.com/sluice-ci/sluice/tests/cluster/machine"
 )
 
 const usage = `Usage: go run . COMMAND
@@ -97,27 +95,10 @@ func dispatch(ctx context.Context, args []string, stdout, stderr io.Writer) erro
 
 func choose(kind string, places layout, stderr io.Writer) (provider, error) {
 	switch kind {
-	case "", "node":
-		return &oneMachine{layout: places, out: stderr}, nil
-	case "kind":
-		return &kindDocker{layout: places, out: stderr}, nil
+	case "", "node", "kind":
+		return chooseOnLinux(kind, places, stderr)
 	case "existing":
 		return &existing{layout: places, out: stderr}, nil
 	}
 	return nil, usageError(fmt.Sprintf("CLUSTER=%q is none of node, kind, existing", kind))
-}
-
-// inside runs the parts that the machine starts of this same program within its namespaces.
-func inside(ctx context.Context, args []string, stderr io.Writer) (code int, ok bool) {
-	var err error
-	switch args[0] {
-	case "machine-init":
-		err = machine.Init(args[1])
-	case "machine-supervise":
-		err = machine.Supervise(ctx, args[1])
-	default:
-		return 0, false
-	}
-	fmt.Fprintf(stderr, "%s: %v\n", args[0], err)
-	return 1, true
 }

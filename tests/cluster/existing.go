@@ -11,7 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/sluice-ci/sluice/tests/cluster/artifacts"
 	"github.com/sluice-ci/sluice/tests/cluster/progress"
 )
 
@@ -26,44 +25,25 @@ func (e *existing) Up(ctx context.Context) (access, error) {
 	if registry == "" {
 		return access{}, errors.New("CLUSTER=existing needs REGISTRY, the host:port of a registry that this machine, the nodes and pods reach\n  set REGISTRY, and REGISTRY_CA to the file of its CA if the system's roots do not know it")
 	}
-	p := progress.New(e.out)
-	defer p.Close()
-	k, err := e.findKubectl(ctx, p)
+	path, err := exec.LookPath("kubectl")
 	if err != nil {
-		return access{}, err
+		return access{}, errors.New("CLUSTER=existing needs kubectl on PATH\n  see https://kubernetes.io/docs/tasks/tools")
 	}
-	reach := access{Cluster: "existing", Kubeconfig: k.kubeconfig, Kubectl: k.path, Registry: registry, RegistryCA: os.Getenv("REGISTRY_CA")}
-	if err := checkExisting(ctx, k, p); err != nil {
-		return access{}, err
-	}
-	return reach, reach.write(e.EnvFile())
-}
-
-// findKubectl takes the kubectl on PATH, or builds the one of the one-machine cluster.
-func (e *existing) findKubectl(ctx context.Context, p *progress.Progress) (kubectl, error) {
 	kubeconfig := os.Getenv("KUBECONFIG")
 	if kubeconfig == "" {
 		home, err := os.UserHomeDir()
 		if err != nil {
-			return kubectl{}, fmt.Errorf("finding the current kubeconfig: %w", err)
+			return access{}, fmt.Errorf("finding the current kubeconfig: %w", err)
 		}
 		kubeconfig = filepath.Join(home, ".kube", "config")
 	}
-	if path, err := exec.LookPath("kubectl"); err == nil {
-		return kubectl{path: path, kubeconfig: kubeconfig}, nil
+	p := progress.New(e.out)
+	defer p.Close()
+	reach := access{Cluster: "existing", Kubeconfig: kubeconfig, Kubectl: path, Registry: registry, RegistryCA: os.Getenv("REGISTRY_CA")}
+	if err := checkExisting(ctx, reach.kubectl(e.layout), p); err != nil {
+		return access{}, err
 	}
-	set, err := artifacts.Ensure(ctx, e.Module(), e.Cache, p)
-	if err != nil {
-		return kubectl{}, err
-	}
-	if err := os.MkdirAll(filepath.Dir(e.Kubectl()), 0o755); err != nil {
-		return kubectl{}, fmt.Errorf("installing kubectl: %w", err)
-	}
-	_ = os.Remove(e.Kubectl())
-	if err := os.Symlink(set.Node(), e.Kubectl()); err != nil {
-		return kubectl{}, fmt.Errorf("installing kubectl: %w", err)
-	}
-	return kubectl{path: e.Kubectl(), kubeconfig: kubeconfig}, nil
+	return reach, reach.write(e.EnvFile())
 }
 
 // checkExisting refuses a cluster on which the tasks would not run as they are meant to.

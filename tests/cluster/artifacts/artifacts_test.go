@@ -50,6 +50,7 @@ func TestTektonManifests(t *testing.T) {
 	require.Equal(t, "true", flags["set-security-context"])
 	require.Equal(t, "true", flags["set-security-context-read-only-root-filesystem"])
 	require.Len(t, deployments, 4)
+	require.Greater(t, strings.Index(text, "kind: ValidatingWebhookConfiguration"), strings.LastIndex(text, "kind: ConfigMap"))
 	for name, document := range deployments {
 		require.Contains(t, document, "image: "+Repository+"/", name)
 	}

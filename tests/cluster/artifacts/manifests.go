@@ -51,7 +51,8 @@ func renderTekton(ctx context.Context, module string) ([]byte, error) {
 	return rendered.Bytes(), nil
 }
 
-// manifestFiles lists the manifests in the order in which they apply: namespaces before what lives in them.
+// manifestFiles lists the manifests in the order in which they apply: namespaces before what lives in them, and the webhooks after all that
+// they would have a say in.
 func manifestFiles(config string) ([]string, error) {
 	var files []string
 	for _, dir := range []string{"100-namespace", ".", "300-crds", "resolvers"} {
@@ -65,8 +66,11 @@ func manifestFiles(config string) ([]string, error) {
 		sort.Strings(found)
 		files = append(files, found...)
 	}
+	sort.SliceStable(files, func(i, j int) bool { return !isWebhooks(files[i]) && isWebhooks(files[j]) })
 	return files, nil
 }
+
+func isWebhooks(file string) bool { return filepath.Base(file) == "500-webhooks.yaml" }
 
 func render(document []byte) ([]byte, error) {
 	var object map[string]any

@@ -128,7 +128,7 @@ func (m Machine) Stop(ctx context.Context) error {
 		}
 	}
 	for _, dir := range r.Folders {
-		if err := os.Remove(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := os.Remove(dir); err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTEMPTY) {
 			return fmt.Errorf("removing the mount point %q: %w", dir, err)
 		}
 	}

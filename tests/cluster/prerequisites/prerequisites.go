@@ -1,4 +1,4 @@
-// Package prerequisites finds what the one-machine cluster needs of the host: Linux, root, and a few programs that no Go module gives. On
+// Package prerequisites finds what the one-machine cluster needs of a Linux host: root, and a few programs that no Go module gives. On
 // Debian and Ubuntu it installs the missing ones; elsewhere it says which package to install.
 package prerequisites
 
@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 
@@ -40,9 +39,6 @@ var cniFolders = []string{"/usr/lib/cni", "/opt/cni/bin", "/usr/libexec/cni"}
 
 // Ensure finds every prerequisite, or installs it, or says what to do.
 func Ensure(ctx context.Context, p *progress.Progress) (Tools, error) {
-	if runtime.GOOS != "linux" {
-		return Tools{}, fmt.Errorf("a node needs Linux, this is %s\n  use CLUSTER=kind with Docker, or CLUSTER=existing", runtime.GOOS)
-	}
 	if os.Geteuid() != 0 {
 		return Tools{}, errors.New("a node needs root: it makes namespaces, mounts and network links\n  run it as root (sudo -E make cluster-up), or use CLUSTER=kind or CLUSTER=existing")
 	}

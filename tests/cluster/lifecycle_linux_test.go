@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -39,6 +40,7 @@ func TestLifecycle(t *testing.T) {
 	t.Run("as an existing cluster it is what the tree needs", func(t *testing.T) {
 		t.Setenv("KUBECONFIG", reach.Kubeconfig)
 		t.Setenv("REGISTRY", reach.Registry)
+		t.Setenv("PATH", filepath.Dir(reach.Kubectl)+":"+os.Getenv("PATH"))
 		e := &existing{layout: layout{Repo: places.Repo, Cache: places.Cache, State: t.TempDir()}, out: t.Output()}
 		_, err := e.Up(t.Context())
 		require.NoError(t, err)

@@ -99,7 +99,13 @@ func (o *oneMachine) start(ctx context.Context, m machine.Machine, set artifacts
 			cancel(err)
 		}
 	})
-	err = errors.Join(ready.wait(ctx, "kube-apiserver"), installTekton(ctx, o.kubectl(), set, o.CA(), storageClass, p), ready.wait(ctx, m.Components()...))
+	err = ready.wait(ctx, "kube-apiserver")
+	if err == nil {
+		err = installTekton(ctx, o.kubectl(), set, o.CA(), storageClass, p)
+	}
+	if err == nil {
+		err = ready.wait(ctx, m.Components()...)
+	}
 	switch cause := context.Cause(ctx); {
 	case err == nil || cause == nil:
 		return err

@@ -6,21 +6,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"strings"
-	"time"
 
 	"github.com/sluice-ci/sluice/tests/cluster/artifacts"
 	"github.com/sluice-ci/sluice/tests/cluster/progress"
-	"golang.org/x/sync/errgroup"
 )
-
-var tektonNamespaces = []string{"tekton-pipelines", "tekton-pipelines-resolvers"}
 
 // installTekton applies Tekton, trusting the registry's CA in caFile, and what else the cluster gets, and waits until it serves.
 func installTekton(ctx context.Context, k kubectl, set artifacts.Set, caFile, extra string, p *progress.Progress) error {
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
 	task := p.Start("tekton")
 	task.Note("applying manifests")
 	manifests, err := clusterManifests(set, caFile, extra)
@@ -70,36 +62,3 @@ func clusterManifests(set artifacts.Set, caFile, extra string) ([]byte, error) {
 	}
 	return all.Bytes(), nil
 }
-
-// tektonReady waits until every deployment of Tekton is available and its webhook admits a Task; say hears what became ready.
-func tektonReady(ctx context.Context, k kubectl, say func(string)) error {
-	group, waiting := errgroup.WithContext(ctx)
-	for _, namespace := range tektonNamespaces {
-		group.Go(func() error {
-			_, err := k.run(waiting, nil, "wait", "--namespace="+namespace, "--for=condition=Available", "--timeout=10m", "deployment", "--all")
-			return err
-		})
-	}
-	if err := group.Wait(); err != nil {
-		return fmt.Errorf("waiting for Tekton's deployments: %w", err)
-	}
-	say("waiting for its webhook to admit a Task")
-	for {
-		_, err := k.run(ctx, strings.NewReader(probeTask), "create", "--dry-run=server", "--filename=-")
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("waiting for Tekton's webhook: %w", err)
-		case <-time.After(300 * time.Millisecond):
-		}
-	}
-}
-
-const probeTask = `apiVersion: tekton.dev/v1
-kind: Task
-metadata: {generateName: probe-, namespace: default}
-spec:
-  steps: [{name: probe, image: registry.example.com/probe, command: [probe]}]
-`
