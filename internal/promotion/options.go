@@ -29,6 +29,9 @@ func Declare(c *task.Command, required bool) *Options {
 
 // Load reads the policy.
 func (o *Options) Load() (*policy.Policy, error) {
+	if o.Dir == "" {
+		return nil, task.Misconfigured("the workspace policy is not bound").WithRemedy("bind it to what holds %s, such as a ConfigMap", o.File)
+	}
 	text, err := os.ReadFile(filepath.Join(o.Dir, o.File))
 	if err != nil {
 		return nil, task.Misconfigured("reading policy: %w", err).WithRemedy("bind the workspace policy to what holds %s", o.File)

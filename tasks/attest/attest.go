@@ -52,6 +52,9 @@ func attest(ctx context.Context, r *task.Run, o *options) error {
 		return task.Misconfigured("commit %q is not a full commit hash", o.commit).
 			WithRemedy("pass the result commit of the task that fetched the source")
 	}
+	if o.key == "" {
+		return task.Misconfigured("the workspace signing-key is not bound").WithRemedy("bind it to the attestor's Secret, as `catalog keys new` writes it")
+	}
 	access, err := o.registry.Client()
 	if err != nil {
 		return err

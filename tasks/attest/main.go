@@ -11,7 +11,7 @@ func newCommand() *task.Command {
 	c := task.New("attest", "Sign the evidence of a run onto the digest of its image.")
 	o := &options{registry: registry.Declare(c)}
 	c.Workspace(&o.reports, "reports", "Where the tasks of the run left their evidence.")
-	c.Workspace(&o.key, "signing-key", "Secret with the attestor key: cosign.key and cosign.password, or one *.key or *.pem file.")
+	c.OptionalWorkspace(&o.key, "signing-key", "Secret with the attestor key: cosign.key and cosign.password, or one *.key or *.pem file. Nothing is signed without; a pipeline may skip this task then.")
 	c.Required(&o.image, "image", "Image to attest, by digest: registry/path@sha256:….")
 	c.Required(&o.commit, "commit", "Commit that was built and judged, from the result of the task that fetched it.")
 	c.Strings(&o.predicates, "predicates", "", "Digests of the evidence, comma-separated, from the results PREDICATE_DIGEST of the tasks that wrote it.")

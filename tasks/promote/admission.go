@@ -28,9 +28,6 @@ type admission struct {
 }
 
 func (o *options) admission(client *ocirepo.Client, access *registry.Client) (*admission, error) {
-	if o.policy.Dir == "" {
-		return nil, task.Misconfigured("environment %q needs the workspace policy", o.environment)
-	}
 	p, err := o.policy.Load()
 	if err != nil {
 		return nil, err

@@ -11,7 +11,7 @@ import (
 
 func newCommand() *task.Command {
 	c := task.New("verify", "Refuse an image whose signed evidence does not meet the promotion policy.")
-	o := &options{registry: registry.Declare(c), policy: promotion.Declare(c, true), evidence: evidence.Declare(c)}
+	o := &options{registry: registry.Declare(c), policy: promotion.Declare(c, false), evidence: evidence.Declare(c)}
 	c.Required(&o.image, "image", "Image to verify, by digest: registry/path@sha256:….")
 	c.String(&o.environment, "environment", "", "Environment of the policy to verify for; empty for what holds everywhere.")
 	c.Duration(&o.budget, "retry-budget", defaultBudget, "How long one request to a registry may be repeated while the registry is unavailable.")
