@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"compress/gzip"
 	"context"
@@ -11,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"runtime/debug"
 
 	"github.com/anchore/syft/syft/format/syftjson"
@@ -41,11 +43,10 @@ type cache struct {
 	client *registry.Client
 }
 
-// entry is what is known of a stack of base layers.
+// entry is the first line of what is kept of a stack of base layers; what was found there follows in syft's own JSON.
 type entry struct {
-	Key   string          `json:"key"`
-	Files []string        `json:"files"` // paths of what is no directory, sorted
-	Found json.RawMessage `json:"found"` // syft's own JSON
+	Key   string   `json:"key"`
+	Files []string `json:"files"` // paths of what is no directory, sorted
 }
 
 // key names a stack of layers by their uncompressed digests, for one version of what looks into them.
@@ -97,30 +98,48 @@ func (c *cache) load(ctx context.Context, key string) (*entry, *sbom.SBOM, error
 	if err != nil {
 		return nil, nil, err
 	}
+	return decode(io.LimitReader(unzipped, maxUnzip), key)
+}
+
+// decode reads an entry: a line that names it, then syft's own JSON, which is read from a file because its decoder goes
+// through it twice.
+func decode(r io.Reader, key string) (*entry, *sbom.SBOM, error) {
+	buffered := bufio.NewReaderSize(r, 1<<20)
+	head, err := buffered.ReadBytes('\n')
+	if err != nil {
+		return nil, nil, err
+	}
 	var e entry
-	if err := json.NewDecoder(io.LimitReader(unzipped, maxUnzip)).Decode(&e); err != nil {
+	if err := json.Unmarshal(head, &e); err != nil {
 		return nil, nil, err
 	}
 	if e.Key != key {
-		return nil, nil, fmt.Errorf("it is of %s", e.Key)
+		return nil, nil, fmt.Errorf("it is of %q", e.Key)
 	}
-	found, _, _, err := syftjson.NewFormatDecoder().Decode(bytes.NewReader(e.Found))
+	kept, err := os.CreateTemp("", "sbom-cache-")
+	if err != nil {
+		return nil, nil, err
+	}
+	defer os.Remove(kept.Name())
+	defer kept.Close()
+	if _, err := io.Copy(kept, buffered); err != nil {
+		return nil, nil, err
+	}
+	if _, err := kept.Seek(0, io.SeekStart); err != nil {
+		return nil, nil, err
+	}
+	found, _, _, err := syftjson.NewFormatDecoder().Decode(kept)
 	return &e, found, err
 }
 
 // store writes an entry. The same entry has the same bytes.
 func (c *cache) store(ctx context.Context, key string, files []string, found sbom.SBOM) error {
-	var text bytes.Buffer
-	if err := syftjson.NewFormatEncoder().Encode(&text, found); err != nil {
-		return err
-	}
-	data, err := json.Marshal(entry{Key: key, Files: files, Found: text.Bytes()})
-	if err != nil {
-		return err
-	}
 	var zipped bytes.Buffer
 	w := gzip.NewWriter(&zipped)
-	if _, err := w.Write(data); err != nil {
+	if err := json.NewEncoder(w).Encode(entry{Key: key, Files: files}); err != nil {
+		return err
+	}
+	if err := syftjson.NewFormatEncoder().Encode(w, found); err != nil {
 		return err
 	}
 	if err := w.Close(); err != nil {

@@ -15,12 +15,17 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"runtime/debug"
 	"time"
 
 	"github.com/sluice-ci/sluice/internal/evidence"
 	"github.com/sluice-ci/sluice/internal/registry"
 	"github.com/sluice-ci/sluice/internal/task"
 )
+
+// softMemory is where the garbage collector begins to work harder, in bytes: for most of the time, what is held is layers'
+// indexes and documents, and little of it is alive.
+const softMemory = 200 << 20
 
 // options are what a run was asked for; fields have the names of their params.
 type options struct {
@@ -50,6 +55,9 @@ func declareResults(c *task.Command) {
 
 func run(ctx context.Context, r *task.Run, o *options) error {
 	began := time.Now()
+	if r.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(softMemory)
+	}
 	client, err := o.registry.Client()
 	if err != nil {
 		return err

@@ -54,6 +54,13 @@ func TestAGoProgramWithItsStandardLibrary(t *testing.T) {
 	require.Contains(t, stdout, "SPDX_DIGEST="+document{data: read(t, reports, "sbom.spdx.json")}.digest()+"\n")
 	require.Contains(t, stdout, "CYCLONEDX_DIGEST="+document{data: read(t, reports, "sbom.cdx.json")}.digest()+"\n")
 
+	var told told
+	require.NoError(t, json.Unmarshal(read(t, reports, "sbom.json"), &told))
+	require.Len(t, told.Platforms, 1)
+	require.Len(t, told.Platforms[0].Layers, 1)
+	require.Equal(t, told.Packages, told.Platforms[0].Layers[0].Packages)
+	require.Equal(t, told.Platforms[0].Size, told.Platforms[0].Layers[0].Size)
+
 	// Attached, and found by their artifactType by go-containerregistry.
 	digest, err := name.NewDigest(ref)
 	require.NoError(t, err)
