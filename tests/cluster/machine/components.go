@@ -31,7 +31,7 @@ func (m Machine) components() []component {
 			ready: runs("ctr", "--address", containerdSocket, "version"),
 		},
 		{
-			name: "etcd", env: []string{"ETCD_UNSUPPORTED_ARCH=arm64"},
+			name: "etcd",
 			args: node("etcd", "--data-dir="+m.path("etcd"), "--unsafe-no-fsync", "--log-level=warn", "--logger=zap",
 				"--listen-client-urls=http://127.0.0.1:2379", "--advertise-client-urls=http://127.0.0.1:2379", "--listen-peer-urls=http://127.0.0.1:2380"),
 			ready: answers("http://127.0.0.1:2379/health"),
