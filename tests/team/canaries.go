@@ -67,7 +67,18 @@ func (c *Cluster) ServeCanaries(ctx context.Context, root, app string) error {
 	if err := c.servePrometheus(ctx, prometheus); err != nil {
 		return err
 	}
-	return c.serve(ctx, canaryNamespace, trafficPod(load), 0)
+	for _, canary := range canaries {
+		if err := c.waitUntilReady(ctx, canaryNamespace, canary.name); err != nil {
+			return err
+		}
+	}
+	if err := c.serve(ctx, canaryNamespace, trafficPod(load), 0); err != nil {
+		return err
+	}
+	if err := c.waitUntilReady(ctx, canaryNamespace, "traffic"); err != nil {
+		return err
+	}
+	return c.waitUntilReady(ctx, monitoringNamespace, "prometheus")
 }
 
 // StopCanaries removes them and their Prometheus.
@@ -117,7 +128,7 @@ func (c *Cluster) restrictedNamespace(ctx context.Context, name string) error {
 	return (&Namespace{Cluster: c, Name: name}).waitForServiceAccount(ctx)
 }
 
-// serve runs a pod under a service of its name, unless port is 0, and waits until it is ready.
+// serve runs a pod under a service of its name, unless port is 0.
 func (c *Cluster) serve(ctx context.Context, namespace string, pod *corev1.Pod, port int32) error {
 	if port != 0 {
 		_, err := c.Kube.CoreV1().Services(namespace).Create(ctx, &corev1.Service{
@@ -135,15 +146,19 @@ func (c *Cluster) serve(ctx context.Context, namespace string, pod *corev1.Pod, 
 	if err = ignoreExisting(err); err != nil {
 		return fmt.Errorf("starting %q: %w", pod.Name, err)
 	}
-	deadline := time.Now().Add(2 * time.Minute)
+	return nil
+}
+
+func (c *Cluster) waitUntilReady(ctx context.Context, namespace, name string) error {
+	deadline := time.Now().Add(3 * time.Minute)
 	for time.Now().Before(deadline) && ctx.Err() == nil {
-		have, err := c.Kube.CoreV1().Pods(namespace).Get(ctx, pod.Name, metav1.GetOptions{})
+		have, err := c.Kube.CoreV1().Pods(namespace).Get(ctx, name, metav1.GetOptions{})
 		if err == nil && ready(have) {
 			return nil
 		}
 		time.Sleep(200 * time.Millisecond)
 	}
-	return fmt.Errorf("waiting for %q: it is not ready after two minutes (%s -n %s describe pod %s)", pod.Name, c.Kubectl, namespace, pod.Name)
+	return fmt.Errorf("waiting for %q: it is not ready after three minutes (%s -n %s describe pod %s)", name, c.Kubectl, namespace, name)
 }
 
 func (c *Cluster) servePrometheus(ctx context.Context, image string) error {
