@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"regexp"
 	"strings"
 	"syscall"
 
@@ -95,6 +96,9 @@ type killer struct {
 
 type spot struct{}
 
+// scratchName matches what a rehearsal calls its schemas, which is new for each runner.
+var scratchName = regexp.MustCompile(`sluice_scratch_[0-9]+_`)
+
 func newKiller(path string) (*killer, error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR|os.O_APPEND, 0o600)
 	if err != nil {
@@ -114,6 +118,7 @@ func (k *killer) TraceQueryStart(ctx context.Context, _ *pgx.Conn, d pgx.TraceQu
 	if strings.Contains(d.SQL, "sluice.lease") || strings.Contains(d.SQL, "sluice.evidence") || strings.Contains(d.SQL, "pg_stat") { // the token, and times, are new for each runner
 		at = fmt.Sprintf("%q", d.SQL)
 	}
+	at = scratchName.ReplaceAllString(at, "scratch")
 	k.die("before " + at)
 	return context.WithValue(ctx, spot{}, at)
 }
