@@ -6,7 +6,8 @@ SHELL := /bin/bash
 
 CLUSTER ?= node# node (a real one on this machine), kind, or existing
 ENV     := .sluice/cluster/env
-PKGS    := ./...
+# named one by one, so that Kubernetes itself is not analysed
+CLUSTER_PKGS := . ./artifacts ./machine ./prerequisites ./progress
 
 export CLUSTER
 
@@ -17,7 +18,7 @@ demo: ## Carry a commit to a promoted digest on a real Tekton on this machine
 	@go run ./tests/demo
 
 .PHONY: test
-test: lint test-unit test-race test-e2e test-cluster ## Every test, the end-to-end ones included
+test: lint test-unit test-race test-interop test-e2e test-cluster ## Every test, the end-to-end ones included
 
 ##@ More of the demo
 
@@ -32,27 +33,49 @@ lint: ## gofmt, go vet, and the catalog's own rules
 	@unformatted=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); \
 	if [ -n "$$unformatted" ]; then echo "not gofmt'ed: $$unformatted"; exit 1; fi
 	go vet ./...
-	go vet -tags e2e ./tests/e2e
+	go vet -tags e2e ./tests/e2e ./catalog/install ./catalog/release
+	go vet -tags interop ./tests/supplychain ./tasks/promote ./internal/admission
 	go run ./catalog lint
 
 .PHONY: test-unit
 test-unit: ## Unit, command-line and contract tests
-	go test $(PKGS)
+	go test ./...
 
 .PHONY: test-race
 test-race: ## The race detector where goroutines share things
-	go test -race ./internal/task ./internal/registry ./images
+	go test -race ./internal/task ./internal/registry ./internal/closure ./images
+
+.PHONY: test-interop
+test-interop: ## Stock cosign, oras and regctl agree with our evidence and copies
+	go test -tags interop -count=1 -timeout 30m ./tests/supplychain ./tasks/promote ./internal/admission
+
+.PHONY: test-long
+test-long: ## Longer simulations and a thousand random migrations: hours
+	go test -count=1 -timeout 12h ./internal/sequential -runs=100000
+	go test -count=1 -timeout 12h ./migrate -long
 
 .PHONY: test-e2e
 test-e2e: cluster-up ## Every sample and pipeline as real runs on the cluster
 	set -a; source $(ENV); set +a
 	go run ./catalog release --registry="$$REGISTRY/sluice" --ca="$$(dirname "$$REGISTRY_CA")" --out=dist
 	go run ./catalog install
+	$(if $(RUN),,go test -tags e2e -count=1 ./catalog/install ./catalog/release)
 	go test -tags e2e -count=1 -timeout 40m -parallel 3 -v $(if $(RUN),-run '$(RUN)') ./tests/e2e
 
 .PHONY: test-cluster
 test-cluster: ## The cluster itself: started twice, taken down, nothing left
-	cd tests/cluster && go vet ./... && go test -count=1 -timeout 30m ./...
+	cd tests/cluster
+	go vet $(CLUSTER_PKGS)
+	go test -count=1 -timeout 30m $(CLUSTER_PKGS)
+
+.PHONY: bench
+bench: ## Compare with ko, x/tools and plain SQL; writes tests/bench/results.md
+	@$(MAKE) cluster-up
+	set -a; source $(ENV); set +a
+	cd tests/bench && go run .
+	cd ../..
+	go test -run xxx -bench Parse -benchtime 1x ./internal/coverage
+	go run ./migrate/bench
 
 ##@ The cluster
 
