@@ -105,6 +105,35 @@ func TestUnchangedInputIsOneHeadRequest(t *testing.T) {
 	}
 }
 
+// A hidden directory holds no package; a cache in it changes nothing, unless it is embedded.
+func TestAHiddenDirectoryIsAnInputOnlyWhereEmbedReachesIt(t *testing.T) {
+	for directive, counts := range map[string]bool{
+		"//go:embed greeting.txt":          false,
+		"//go:embed internal":              false,
+		"//go:embed all:internal":          true,
+		"//go:embed *":                     true,
+		"//go:embed .cache/x":              true,
+		"//go:embed internal/.cache/x":     true,
+		"//go:embed \".cache/x\"":          true,
+		"// go:embed * is only a comment.": false,
+	} {
+		t.Run(directive, func(t *testing.T) {
+			g := images.Go{Dir: module(t, time.Now(), 0o644), Platforms: both}
+			write(t, g.Dir, "embeds.go", "package main\n\nimport \"embed\"\n\n"+directive+"\nvar files embed.FS\n")
+			write(t, g.Dir, "internal/one/embeds.go", "package one\n\nimport \"embed\"\n\n//go:embed *\nvar files embed.FS\n")
+			inputs := func() images.Inputs {
+				i, err := g.Inputs(t.Context(), ".")
+				require.NoError(t, err)
+				return i
+			}
+			before := inputs()
+			write(t, g.Dir, ".cache/x", "1")
+			write(t, g.Dir, "internal/.cache/x", "1")
+			require.Equal(t, counts, before != inputs())
+		})
+	}
+}
+
 func TestALinkedDirectoryElsewhereIsAnInput(t *testing.T) {
 	g := images.Go{Dir: module(t, time.Now(), 0o644), Platforms: both}
 	elsewhere := t.TempDir()

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sort"
+	"strings"
 
 	"golang.org/x/mod/modfile"
 )
@@ -18,7 +19,7 @@ import (
 // digest and the configuration. It compiles nothing and asks no registry.
 //
 // All files count, since any of them may be embedded, but for version control's own
-// directories, which go:embed refuses.
+// directories, which go:embed refuses, and for hidden directories that no go:embed names.
 func (g Go) Inputs(ctx context.Context, pkg string) (Inputs, error) {
 	failed := func(err error) (Inputs, error) {
 		return Inputs{}, fmt.Errorf("hashing the inputs of %q: %w", pkg, err)
@@ -37,7 +38,7 @@ func (g Go) Inputs(ctx context.Context, pkg string) (Inputs, error) {
 		return failed(err)
 	}
 	for i := 0; i < len(roots); i++ {
-		files, linked, err := hashTree(ctx, roots[i])
+		files, linked, err := hashTree(ctx, roots[i], g.namesFiles(env["GOFLAGS"]))
 		if err != nil {
 			return failed(err)
 		}
@@ -65,6 +66,12 @@ func (g Go) Inputs(ctx context.Context, pkg string) (Inputs, error) {
 	sort.Strings(platforms)
 	h.add(platforms...)
 	return h.sum(), nil
+}
+
+// namesFiles tells whether a flag may name a file anywhere.
+func (g Go) namesFiles(goflags string) bool {
+	flags := strings.Join(append(slices.Clone(g.Flags), goflags), " ")
+	return strings.Contains(flags, "-modfile") || strings.Contains(flags, "-overlay") || strings.Contains(flags, "-pgo")
 }
 
 // holds tells whether a directory lies above another.

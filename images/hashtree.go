@@ -2,51 +2,49 @@ package images
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"io"
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
+	"slices"
 	"strings"
-
-	"golang.org/x/sync/errgroup"
 )
 
 // vcs are the directories that are never part of a program (go:embed refuses them).
 var vcs = map[string]bool{".git": true, ".hg": true, ".svn": true, ".bzr": true}
 
+// tree is what a walk found of a Go module.
+type tree struct {
+	files  []string
+	hidden []string // directories whose names begin with a dot: no package lies there
+}
+
 // hashTree returns, in the order of their names, the slash-separated names of the
 // files of a Go module and the hashes of their contents, and beside them the directories
-// elsewhere that symbolic links lead to. Nested modules are left out.
-func hashTree(ctx context.Context, root string) (parts, linked []string, err error) {
-	var names []string
-	err = filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
-		switch {
-		case err != nil:
-			return err
-		case d.IsDir() && vcs[d.Name()] || d.Name() == ".git": // a worktree's .git is a file
-			if d.IsDir() {
-				return fs.SkipDir
-			}
-		case d.IsDir() && name != root:
-			if _, err := os.Lstat(filepath.Join(name, "go.mod")); err == nil {
-				return fs.SkipDir
-			}
-		case d.Type().IsRegular() || d.Type()&fs.ModeSymlink != 0:
-			names = append(names, name)
+// elsewhere that symbolic links lead to. Nested modules are left out, and so are hidden
+// directories (caches, virtual environments, a cluster's state) that no go:embed can reach.
+func hashTree(ctx context.Context, root string, everything bool) (parts, linked []string, err error) {
+	found := tree{}
+	if err := found.walk(root, everything); err != nil {
+		return nil, nil, err
+	}
+	for i := 0; i < len(found.hidden); i++ { // which may hold hidden ones in turn
+		reached, err := embedReaches(found.files, found.hidden[i])
+		if err != nil {
+			return nil, nil, err
 		}
-		return nil
-	})
+		if reached {
+			if err := found.walk(found.hidden[i], true); err != nil {
+				return nil, nil, err
+			}
+		}
+	}
+	slices.Sort(found.files)
+	hashes, err := hashFiles(ctx, found.files)
 	if err != nil {
 		return nil, nil, err
 	}
-	hashes, err := hashFiles(ctx, names)
-	if err != nil {
-		return nil, nil, err
-	}
-	for i, name := range names {
+	for i, name := range found.files {
 		relative, err := filepath.Rel(root, name)
 		if err != nil {
 			return nil, nil, err
@@ -59,6 +57,35 @@ func hashTree(ctx context.Context, root string) (parts, linked []string, err err
 	return parts, linked, nil
 }
 
+func (t *tree) walk(root string, hidden bool) error {
+	return filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
+		switch {
+		case errors.Is(err, fs.ErrNotExist) && name != root: // removed meanwhile
+			return nil
+		case err != nil:
+			return err
+		case !d.IsDir():
+			if d.Name() != ".git" && (d.Type().IsRegular() || d.Type()&fs.ModeSymlink != 0) { // a worktree's .git is a file
+				t.files = append(t.files, name)
+			}
+		case vcs[d.Name()]:
+			return fs.SkipDir
+		case name == root:
+		case isModule(name):
+			return fs.SkipDir
+		case strings.HasPrefix(d.Name(), ".") && !hidden:
+			t.hidden = append(t.hidden, name)
+			return fs.SkipDir
+		}
+		return nil
+	})
+}
+
+func isModule(dir string) bool {
+	_, err := os.Lstat(filepath.Join(dir, "go.mod"))
+	return err == nil
+}
+
 // directoryBehind is the directory that a symbolic link leads to, if it is one.
 func directoryBehind(link string) []string {
 	real, err := filepath.EvalSymlinks(link)
@@ -69,53 +96,4 @@ func directoryBehind(link string) []string {
 		return nil
 	}
 	return []string{real}
-}
-
-// hashFiles hashes the contents of files, as many at a time as there are processors.
-func hashFiles(ctx context.Context, names []string) ([]string, error) {
-	hashes := make([]string, len(names))
-	group, ctx := errgroup.WithContext(ctx)
-	workers := runtime.GOMAXPROCS(0)
-	for w := range workers {
-		group.Go(func() error {
-			buffer := make([]byte, 1<<16)
-			for i := w; i < len(names); i += workers {
-				if err := ctx.Err(); err != nil {
-					return err
-				}
-				var err error
-				if hashes[i], err = hashFile(names[i], buffer); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-	}
-	return hashes, group.Wait()
-}
-
-// linkTo marks a link that leads to no file.
-const linkTo = "link "
-
-// hashFile hashes the content of a file. A link counts as what it points to, as it does
-// for the go command, and by its text where it points to no file.
-func hashFile(name string, buffer []byte) (string, error) {
-	info, err := os.Stat(name)
-	if err != nil || !info.Mode().IsRegular() {
-		target, linkErr := os.Readlink(name)
-		if linkErr != nil {
-			return "", linkErr
-		}
-		return linkTo + target, nil
-	}
-	file, err := os.Open(name)
-	if err != nil {
-		return "", err
-	}
-	defer file.Close()
-	h := sha256.New()
-	if _, err := io.CopyBuffer(struct{ io.Writer }{h}, struct{ io.Reader }{file}, buffer); err != nil {
-		return "", err
-	}
-	return hex.EncodeToString(h.Sum(nil)), nil
 }
