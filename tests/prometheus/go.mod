@@ -1,3 +1,4 @@
+// The Prometheus that scrapes the canaries of the end-to-end tests is built from its own module: go build -tags remove_all_sd github.com/prometheus/prometheus/cmd/prometheus.
 module github.com/sluice-ci/sluice/tests/prometheus
 
 go 1.26.8
