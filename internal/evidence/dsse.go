@@ -61,4 +61,3 @@ func ParseEnvelope(data []byte) (*Envelope, error) {
 	}
 	return &e, nil
 }
-

@@ -59,10 +59,10 @@ func TestALinkOutlivesARestart(t *testing.T) {
 
 func TestRunRefusesWhatItCannotDo(t *testing.T) {
 	for name, args := range map[string][]string{
-		"unknown flag":             {"--nope"},
-		"rate above one":           {"--chaos-error-rate=1.5"},
-		"journal in no folder":     {"--journal=" + filepath.Join(t.TempDir(), "none", "links.jsonl")},
-		"port out of range": {"--listen=127.0.0.1:99999"},
+		"unknown flag":         {"--nope"},
+		"rate above one":       {"--chaos-error-rate=1.5"},
+		"journal in no folder": {"--journal=" + filepath.Join(t.TempDir(), "none", "links.jsonl")},
+		"port out of range":    {"--listen=127.0.0.1:99999"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if err := run(t.Context(), args, io.Discard, func(net.Addr) {}); err == nil {
