@@ -18,6 +18,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -44,6 +45,8 @@ type World struct {
 	AttestDir string // the attestor's Secret
 	KeyDir    string // the promoter's Secret
 	PolicyDir string // policy.yaml
+
+	attested atomic.Int64 // calls of Attest
 }
 
 // New starts the registry and writes keys and policy.
@@ -124,10 +127,11 @@ func (w *World) Image(t testing.TB, path string) name.Digest {
 	return ref
 }
 
-// Attest signs a passed coverage gate onto an image, as of an hour ago.
+// Attest signs a passed coverage gate onto an image, as of about an hour ago: each
+// call a minute after the one before it, because evidence of one moment is a tie.
 func (w *World) Attest(t testing.TB, image name.Digest, coverage float64) v1.Hash {
 	t.Helper()
-	return w.Say(t, image, w.Attestor, time.Now().Add(-time.Hour), coverage)
+	return w.Say(t, image, w.Attestor, time.Now().Add(-time.Hour+time.Duration(w.attested.Add(1))*time.Minute), coverage)
 }
 
 // Say signs a passed coverage gate with any key and time.

@@ -5,7 +5,6 @@ import (
 	"os"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/rogpeppe/go-internal/testscript"
@@ -41,7 +40,7 @@ func TestCommandLine(t *testing.T) {
 				var coverage float64
 				_, err := fmt.Sscan(strings.Join(args, " "), &coverage)
 				ts.Check(err)
-				w.Say(t, ts.Value("image").(name.Digest), w.Attestor, time.Now().Add(-time.Minute), coverage)
+				w.Attest(t, ts.Value("image").(name.Digest), coverage)
 			},
 		},
 	})
