@@ -18,7 +18,7 @@ demo: ## Carry a commit to a promoted digest on a real Tekton on this machine
 	@go run ./tests/demo
 
 .PHONY: test
-test: lint test-unit test-race test-interop test-e2e test-cluster ## Every test, the end-to-end ones included
+test: lint test-unit test-race test-migrate test-interop test-e2e test-cluster ## Every test, the end-to-end ones included
 
 ##@ More of the demo
 
@@ -39,11 +39,15 @@ lint: ## gofmt, go vet, and the catalog's own rules
 
 .PHONY: test-unit
 test-unit: ## Unit, command-line and contract tests
-	go test ./...
+	go test -timeout 20m $$(go list ./... | grep -v '/sluice/migrate$$')
 
 .PHONY: test-race
 test-race: ## The race detector where goroutines share things
 	go test -race ./internal/task ./internal/registry ./internal/closure ./images
+
+.PHONY: test-migrate
+test-migrate: ## Migrations on real PostgreSQL 14, 15 and 18, killed at every statement
+	go test -timeout 40m ./migrate
 
 .PHONY: test-interop
 test-interop: ## Stock cosign, oras and regctl agree with our evidence and copies
@@ -51,8 +55,8 @@ test-interop: ## Stock cosign, oras and regctl agree with our evidence and copie
 
 .PHONY: test-long
 test-long: ## Longer simulations and a thousand random migrations: hours
-	go test -count=1 -timeout 12h ./internal/sequential -runs=100000
-	go test -count=1 -timeout 12h ./migrate -long
+	go test -count=1 -timeout 12h ./internal/sequential -args -runs=100000
+	go test -count=1 -timeout 12h ./migrate -args -long
 
 .PHONY: test-e2e
 test-e2e: cluster-up ## Every sample and pipeline as real runs on the cluster
