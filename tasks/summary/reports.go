@@ -124,7 +124,10 @@ func (r *reports) add(name string, data []byte, runName string) {
 	var d document
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	decoder.UseNumber()
-	if err := decoder.Decode(&d); err != nil {
+	var foreign *json.UnmarshalTypeError // a document of another shape, such as an SBOM
+	if err := decoder.Decode(&d); errors.As(err, &foreign) {
+		return
+	} else if err != nil {
 		r.notes = append(r.notes, fmt.Sprintf("%s is not JSON", name))
 		return
 	}

@@ -16,6 +16,7 @@ func TestWhatIsNoReportIsLeftOut(t *testing.T) {
 	require.NoError(t, os.Symlink(outside, filepath.Join(dir, "link.json")))
 	require.NoError(t, os.Mkdir(filepath.Join(dir, "folder.json"), 0o755))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "other.json"), []byte(`{"hello":"world"}`), 0o644))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "sbom.spdx.json"), []byte(`{"packages":[{"name":"app"}]}`), 0o644))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "broken.json"), []byte(`{`), 0o644))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "huge.json"), []byte(strings.Repeat(" ", maxReport+1)), 0o644))
 	found, err := readReports(dir, "run-1")

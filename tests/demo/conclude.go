@@ -17,7 +17,7 @@ func (t *productTeam) conclude(o *team.Outcome, s scenario) {
 	}
 	fmt.Printf("  %-14s %s\n", "all of it", o.Took.Round(time.Second))
 	kubectl := fmt.Sprintf("%s --kubeconfig=%s -n %s", relative(t.namespace.Kubectl), relative(os.Getenv("KUBECONFIG")), t.namespace.Name)
-	if !s.promoted {
+	if s.refuses != "" {
 		t.concludeRefusal(o, kubectl)
 		return
 	}

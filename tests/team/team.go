@@ -106,15 +106,22 @@ func (c *Cluster) NewNamespace(ctx context.Context, name string) (*Namespace, er
 	if err = ignoreExisting(err); err != nil {
 		return nil, fmt.Errorf("making claim sluice in %q: %w", name, err)
 	}
-	_, err = c.Kube.CoreV1().ConfigMaps(name).Create(ctx, &corev1.ConfigMap{
-		ObjectMeta: metav1.ObjectMeta{Name: "sluice-ca"},
-		Data:       map[string]string{"ca.crt": string(c.CA)},
-	}, metav1.CreateOptions{})
-	if err = ignoreExisting(err); err != nil {
+	if err := c.trust(ctx, name); err != nil {
 		return nil, fmt.Errorf("making ConfigMap sluice-ca in %q: %w", name, err)
 	}
 	n := &Namespace{Cluster: c, Name: name}
 	return n, n.waitForServiceAccount(ctx)
+}
+
+// trust writes the CAs into the ConfigMap "sluice-ca", in place of older ones.
+func (c *Cluster) trust(ctx context.Context, namespace string) error {
+	maps := c.Kube.CoreV1().ConfigMaps(namespace)
+	ca := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "sluice-ca"}, Data: map[string]string{"ca.crt": string(c.CA)}}
+	_, err := maps.Create(ctx, ca, metav1.CreateOptions{})
+	if apierrors.IsAlreadyExists(err) {
+		_, err = maps.Update(ctx, ca, metav1.UpdateOptions{})
+	}
+	return err
 }
 
 // waitForServiceAccount waits for the account that pods run as: it appears a
