@@ -69,6 +69,7 @@ test-e2e: cluster-up ## Every sample and pipeline as real runs on the cluster
 .PHONY: test-cluster
 test-cluster: ## The cluster itself: started twice, taken down, nothing left
 	cd tests/cluster
+	export CGO_ENABLED=0 GOFLAGS="$$(go env GOFLAGS) -trimpath" # as the cluster itself is built, so that nothing is compiled twice
 	go vet $(CLUSTER_PKGS)
 	go test -count=1 -timeout 30m $(CLUSTER_PKGS)
 
