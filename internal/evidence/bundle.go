@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/sluice-ci/sluice/internal/keys"
 	"github.com/sluice-ci/sluice/internal/ocirepo"
@@ -20,8 +19,6 @@ const BundleType = "application/vnd.dev.sigstore.bundle.v0.3+json"
 
 // bundlePrefix begins the media types of all versions.
 const bundlePrefix = "application/vnd.dev.sigstore.bundle"
-
-const emptyConfigType = "application/vnd.oci.empty.v1+json"
 
 // bundle is a sigstore bundle with a public key's hint and a DSSE envelope, which is
 // what cosign writes for a key; the fields of keyless signing are not used.
@@ -68,35 +65,15 @@ func ParseBundle(data []byte) (*Envelope, error) {
 	return b.DSSEEnvelope, nil
 }
 
-// referrer is the manifest that attaches a bundle. cosign's own has the time of
-// its writing among the annotations; this one has the same bytes every time.
-type referrer struct {
-	SchemaVersion int               `json:"schemaVersion"`
-	MediaType     types.MediaType   `json:"mediaType"`
-	ArtifactType  string            `json:"artifactType"`
-	Config        v1.Descriptor     `json:"config"`
-	Layers        []v1.Descriptor   `json:"layers"`
-	Subject       v1.Descriptor     `json:"subject"`
-	Annotations   map[string]string `json:"annotations"`
-}
-
-// BundleManifest is the manifest that attaches a bundle to a subject.
+// BundleManifest is the manifest that attaches a bundle to a subject. cosign's own has
+// the time of its writing among the annotations; this one has the same bytes every time.
 func BundleManifest(subject v1.Descriptor, predicateType string, bundle []byte) (ocirepo.Manifest, error) {
-	empty := []byte("{}")
-	b, err := json.Marshal(referrer{
-		SchemaVersion: 2,
-		MediaType:     types.OCIManifestSchema1,
-		ArtifactType:  BundleType,
-		Config:        v1.Descriptor{MediaType: emptyConfigType, Digest: ocirepo.Digest(empty), Size: int64(len(empty))},
-		Layers:        []v1.Descriptor{{MediaType: BundleType, Digest: ocirepo.Digest(bundle), Size: int64(len(bundle))}},
-		Subject:       v1.Descriptor{MediaType: subject.MediaType, Digest: subject.Digest, Size: subject.Size},
+	return ocirepo.Document{
+		Type:    BundleType,
+		Content: bundle,
 		Annotations: map[string]string{
 			"dev.sigstore.bundle.content":       "dsse-envelope",
 			"dev.sigstore.bundle.predicateType": predicateType,
 		},
-	})
-	if err != nil {
-		return ocirepo.Manifest{}, fmt.Errorf("encoding the manifest of a bundle: %w", err)
-	}
-	return ocirepo.NewManifest(types.OCIManifestSchema1, b), nil
+	}.Referrer(subject)
 }

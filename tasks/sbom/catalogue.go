@@ -35,7 +35,7 @@ func (c *catalogue) packages() int { return c.found.Artifacts.Packages.PackageCo
 func (o *options) catalogueImage(ctx context.Context, r *task.Run, cache *cache, s subject) (*catalogue, error) {
 	config, err := s.image.ConfigFile()
 	if err != nil {
-		return nil, registry.Explain(err, "fetching the configuration of", s.ref)
+		return nil, registry.Explain(err, "fetching the configuration of", s)
 	}
 	ids := config.RootFS.DiffIDs
 	base := ids[:baseLayers(len(ids))]
@@ -45,7 +45,7 @@ func (o *options) catalogueImage(ctx context.Context, r *task.Run, cache *cache,
 	}
 	known, below, err := cache.load(ctx, key(base))
 	if err != nil {
-		r.Printf("not using the cache's entry for the base of %s: %v", s.ref, err)
+		r.Printf("not using the cache's entry for the base of %s: %v", s, err)
 	}
 	if err == nil && known != nil {
 		found, err := o.lookAbove(ctx, s, len(base), known, below)
@@ -96,7 +96,7 @@ func (o *options) look(ctx context.Context, s subject, from int, seen func(*sbom
 	budget := &budget{left: int64(o.maxSize)}
 	found, err := o.scan(ctx, s, limitedImage{s.image, from, budget}, scratch, seen)
 	if budget.exceeded() {
-		return nil, task.Refuse("the layers of %s unpack to more than %s", s.ref, &o.maxSize).
+		return nil, task.Refuse("the layers of %s unpack to more than %s", s, &o.maxSize).
 			WithRemedy("raise --max-size, and the task's volume with it, if the image is meant to be that large")
 	}
 	return found, err
@@ -105,15 +105,14 @@ func (o *options) look(ctx context.Context, s subject, from int, seen func(*sbom
 func (o *options) scan(ctx context.Context, s subject, limited limitedImage, scratch string, seen func(*sbom.SBOM, *image.Image)) (*sbom.SBOM, error) {
 	raw, err := s.image.RawManifest()
 	if err != nil {
-		return nil, registry.Explain(err, "fetching", s.ref)
+		return nil, registry.Explain(err, "fetching", s)
 	}
 	ctx = sync.SetContextExecutor(image.WithLazyLayerSquashes(ctx), image.LayerFetchExecutor, sync.NewExecutor(1))
-	unpacked := image.New(limited, file.NewTempDirGenerator("sbom"), scratch,
-		image.WithRepoDigests(s.ref.Name()), image.WithManifest(raw))
+	unpacked := image.New(limited, file.NewTempDirGenerator("sbom"), scratch, image.WithManifest(raw))
 	if err := unpacked.Read(ctx); err != nil {
-		return nil, registry.Explain(err, "unpacking", s.ref)
+		return nil, registry.Explain(err, "unpacking", s)
 	}
-	from := stereoscopesource.New(unpacked, stereoscopesource.ImageConfig{Reference: s.ref.Name()})
+	from := stereoscopesource.New(unpacked, stereoscopesource.ImageConfig{Reference: s.String()})
 	defer from.Close()
 	texts, err := licenceTexts()
 	if err != nil {
@@ -122,10 +121,10 @@ func (o *options) scan(ctx context.Context, s subject, limited limitedImage, scr
 	ctx = withTexts{ctx, texts}
 	found, err := syft.CreateSBOM(ctx, from, o.config())
 	if err := errors.Join(err, ctx.Err()); err != nil {
-		return nil, task.Undecided("looking into %s: %w", s.ref, err)
+		return nil, task.Undecided("looking into %s: %w", s, err)
 	}
 	if limited.from == 0 && found.Artifacts.Packages.PackageCount() == 0 && limited.budget.used > 0 {
-		return nil, task.Undecided("no package was found in %s", s.ref).
+		return nil, task.Undecided("no package was found in %s", s).
 			WithRemedy("an empty list would pass every gate: are its files of a kind that can be recognised?")
 	}
 	if !o.files {

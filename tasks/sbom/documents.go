@@ -37,11 +37,11 @@ func (d document) digest() string {
 func (o *options) render(c *catalogue) error {
 	s, err := o.spdx(c)
 	if err != nil {
-		return task.Undecided("writing the SPDX document of %s: %w", c.ref, err)
+		return task.Undecided("writing the SPDX document of %s: %w", c, err)
 	}
 	x, err := o.cyclonedx(c)
 	if err != nil {
-		return task.Undecided("writing the CycloneDX document of %s: %w", c.ref, err)
+		return task.Undecided("writing the CycloneDX document of %s: %w", c, err)
 	}
 	suffix := "-" + strings.ReplaceAll(c.platform, "/", "-")
 	c.documents = []document{

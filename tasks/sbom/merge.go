@@ -15,14 +15,11 @@ func same(p pkg.Package) string {
 // merge makes the catalogue of an index: the packages of all its platforms, one of each kind, name, version and package
 // URL, with the relationships of all.
 func merge(index subject, platforms []*catalogue) *catalogue {
-	first := platforms[0].found
+	first, digest := platforms[0].found, index.descriptor.Digest.String()
 	whole := &sbom.SBOM{
 		Source: source.Description{
-			ID: index.ref.DigestStr(), Name: index.ref.Context().Name(), Version: index.ref.DigestStr(),
-			Metadata: source.ImageMetadata{
-				UserInput: index.ref.Name(), ManifestDigest: index.ref.DigestStr(), RepoDigests: []string{index.ref.Name()},
-				MediaType: "application/vnd.oci.image.index.v1+json",
-			},
+			ID: digest, Name: index.name, Version: digest,
+			Metadata: source.ImageMetadata{UserInput: index.String(), ManifestDigest: digest, MediaType: string(index.descriptor.MediaType)},
 		},
 		Descriptor: first.Descriptor,
 		Artifacts:  sbom.Artifacts{Packages: pkg.NewCollection(), LinuxDistribution: first.Artifacts.LinuxDistribution},

@@ -5,8 +5,9 @@
 // that platform's manifest, and one for all of them together, attached to the index. The Go standard library of a Go
 // program is a package like any other.
 //
-// It refuses a tag where a digest is asked for, an index without images, and layers that unpack to more than max-size;
-// an image in which nothing was found is undecided (3), unless it has no files at all.
+// It refuses a tag where a digest is asked for, an index without images, a layout whose blobs do not have their digests,
+// and layers that unpack to more than max-size; an image in which nothing was found is undecided (3), unless it has no
+// files at all.
 //
 //	sbom --reports=/tmp/reports --image=localhost:5000/team/app@sha256:… --attach=false
 package main
@@ -31,7 +32,9 @@ const softMemory = 200 << 20
 type options struct {
 	evidence *evidence.Options
 	registry *registry.Options
+	source   string
 	image    string
+	layout   string
 	cache    string
 	attach   bool
 	files    bool
@@ -62,14 +65,10 @@ func run(ctx context.Context, r *task.Run, o *options) error {
 	if err != nil {
 		return err
 	}
-	ref, err := client.Digest(o.image)
-	if err != nil {
-		return err
-	}
 	if err := os.MkdirAll(o.evidence.Reports, 0o755); err != nil {
 		return task.Misconfigured("making reports: %w", err)
 	}
-	subjects, err := open(ctx, client, ref)
+	subjects, err := o.open(ctx, client)
 	if err != nil {
 		return err
 	}
@@ -84,17 +83,17 @@ func run(ctx context.Context, r *task.Run, o *options) error {
 	if err := o.write(catalogued); err != nil {
 		return err
 	}
-	if o.attach {
-		if err := o.attachAll(ctx, r, client, ref, catalogued); err != nil {
+	if o.attach && subjects.repository != nil {
+		if err := attachAll(ctx, r, client, *subjects.repository, catalogued); err != nil {
 			return err
 		}
 	}
 	whole := catalogued[len(catalogued)-1]
-	if err := o.writeReport(ref, catalogued, began); err != nil {
+	if err := o.writeReport(catalogued, began); err != nil {
 		return err
 	}
-	r.Attr("oci.manifest.digest", ref.DigestStr())
-	r.Printf("%d packages in %s, %s", whole.packages(), ref, time.Since(began).Round(time.Millisecond))
+	r.Attr("oci.manifest.digest", whole.descriptor.Digest.String())
+	r.Printf("%d packages in %s, %s", whole.packages(), whole, time.Since(began).Round(time.Millisecond))
 	for _, result := range []struct{ name, value string }{
 		{"packages", fmt.Sprint(whole.packages())},
 		{"SPDX_DIGEST", whole.documents[0].digest()}, {"CYCLONEDX_DIGEST", whole.documents[1].digest()},
@@ -128,7 +127,7 @@ func (o *options) catalogueAll(ctx context.Context, r *task.Run, cache *cache, s
 		if err := o.render(c); err != nil {
 			return nil, err
 		}
-		r.Printf("%s  %s  %d packages", image.platform, image.ref.DigestStr()[:19], c.packages())
+		r.Printf("%s  %s  %d packages", image.platform, image.descriptor.Digest.String()[:19], c.packages())
 		all = append(all, c)
 	}
 	if subjects.index == nil {

@@ -6,8 +6,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/google/go-containerregistry/pkg/name"
-
 	"github.com/sluice-ci/sluice/internal/evidence"
 	"github.com/sluice-ci/sluice/internal/registry"
 	"github.com/sluice-ci/sluice/internal/task"
@@ -44,7 +42,7 @@ type toldLayer struct {
 
 // tellPlatform sums up one image.
 func tellPlatform(c *catalogue) (toldPlatform, error) {
-	t := toldPlatform{Platform: c.platform, Digest: c.ref.DigestStr(), Packages: c.packages(), Licences: map[string]int{}}
+	t := toldPlatform{Platform: c.platform, Digest: c.descriptor.Digest.String(), Packages: c.packages(), Licences: map[string]int{}}
 	manifest, err := c.image.Manifest()
 	if err != nil {
 		return t, err
@@ -88,9 +86,10 @@ type toldDocument struct {
 	Digest string `json:"digest"`
 }
 
-func (o *options) writeReport(ref name.Digest, all []*catalogue, began time.Time) error {
+func (o *options) writeReport(all []*catalogue, began time.Time) error {
+	whole := all[len(all)-1]
 	t := told{
-		Task: "sbom", Image: ref.Context().Name(), Digest: ref.DigestStr(), Packages: all[len(all)-1].packages(),
+		Task: "sbom", Image: whole.name, Digest: whole.descriptor.Digest.String(), Packages: whole.packages(),
 		Commit: o.evidence.Commit, Run: evidence.Invocation{PipelineRun: o.evidence.RunName, TaskRun: o.evidence.RunUID},
 		StartedOn: began.UTC().Truncate(time.Second), FinishedOn: time.Now().UTC().Truncate(time.Second),
 	}
@@ -98,7 +97,7 @@ func (o *options) writeReport(ref name.Digest, all []*catalogue, began time.Time
 		if c.image != nil {
 			platform, err := tellPlatform(c)
 			if err != nil {
-				return registry.Explain(err, "reading", c.ref)
+				return registry.Explain(err, "reading", c)
 			}
 			t.Platforms = append(t.Platforms, platform)
 		}
