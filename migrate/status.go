@@ -88,14 +88,17 @@ func (e *Engine) Status(ctx context.Context, d *change.Directory) (*Status, erro
 		}
 	}
 	for _, c := range d.Changes {
-		cs := ChangeStatus{Change: c.ID(), Description: c.Description, Phase: Pending, Next: "plan, expand"}
-		if r := all[c.Version]; r != nil {
-			if err := e.detail(ctx, r, &cs); err != nil {
-				return nil, fmt.Errorf("reading the status of %s: %w", c.ID(), err)
-			}
-			delete(all, c.Version)
+		cs, err := e.stands(ctx, c, all[c.Version])
+		if err != nil {
+			return nil, err
 		}
-		st.Changes = append(st.Changes, cs)
+		if r := cs.Revision; r != nil && r.Phase.reached(Expanded) && !r.Phase.reached(Dropping) && r.Phase != Burying {
+			if cs.Losses, err = e.Losses(ctx, r); err != nil {
+				return nil, err
+			}
+		}
+		delete(all, c.Version)
+		st.Changes = append(st.Changes, *cs)
 	}
 	for _, r := range all {
 		if r.Phase.inFlight() {
@@ -104,6 +107,33 @@ func (e *Engine) Status(ctx context.Context, d *change.Directory) (*Status, erro
 		}
 	}
 	return st, nil
+}
+
+// Stands tells where one change stands, without counting what a rollback would lose, which reads whole tables.
+func (e *Engine) Stands(ctx context.Context, c *change.Change) (*ChangeStatus, error) {
+	if there, err := e.installed(ctx); err != nil || !there {
+		return pending(c), err
+	}
+	r, err := e.revision(ctx, c.Version)
+	if err != nil {
+		return nil, err
+	}
+	return e.stands(ctx, c, r)
+}
+
+func (e *Engine) stands(ctx context.Context, c *change.Change, r *Revision) (*ChangeStatus, error) {
+	cs := pending(c)
+	if r == nil {
+		return cs, nil
+	}
+	if err := e.detail(ctx, r, cs); err != nil {
+		return nil, fmt.Errorf("reading the status of %s: %w", c.ID(), err)
+	}
+	return cs, nil
+}
+
+func pending(c *change.Change) *ChangeStatus {
+	return &ChangeStatus{Change: c.ID(), Description: c.Description, Phase: Pending, Next: "plan, expand"}
 }
 
 func (e *Engine) lease(ctx context.Context) (*Lease, error) {
@@ -146,12 +176,7 @@ func (e *Engine) detail(ctx context.Context, r *Revision, cs *ChangeStatus) (err
 	if err != nil {
 		return err
 	}
-	if cs.Applications, err = pgx.CollectRows(rows, pgx.RowToStructByPos[Application]); err != nil {
-		return err
-	}
-	if r.Phase.reached(Expanded) && !r.Phase.reached(Dropping) && r.Phase != Burying {
-		cs.Losses, err = e.Losses(ctx, r)
-	}
+	cs.Applications, err = pgx.CollectRows(rows, pgx.RowToStructByPos[Application])
 	return err
 }
 

@@ -24,13 +24,20 @@ import (
 type Options struct {
 	Source, Database  string
 	Directory, Change string
-	Run               string
+	runName           *string
 	engine            migrate.Options
 	ca                *trust.Options
 }
 
 // Declare adds them to a command.
 func Declare(c *task.Command) *Options {
+	o := declare(c)
+	o.runName = new(string)
+	c.Context(o.runName, "run-name", task.PipelineRunName, "Name of the PipelineRun; it is named in the history.")
+	return o
+}
+
+func declare(c *task.Command) *Options {
 	o := &Options{}
 	c.Workspace(&o.Source, "source", "The source tree that holds the directory of changes.")
 	c.Workspace(&o.Database, "database", "The database's DSN in a file named url or dsn, as a Secret gives it: a direct connection, no pooler.")
@@ -43,7 +50,6 @@ func Declare(c *task.Command) *Options {
 	c.Duration(&o.engine.ScanTimeout, "scan-timeout", 6*time.Hour, "Longest run of a statement that reads a whole table under a weak lock.")
 	c.Duration(&o.engine.RetryFor, "retry-for", 2*time.Minute, "How long a busy lock is tried again before the run gives up.")
 	c.Duration(&o.engine.LeaseWait, "lease-wait", 0, "How long to wait for another runner on this database.")
-	c.Context(&o.Run, "run-name", task.PipelineRunName, "Name of the PipelineRun; it is named in the history.")
 	return o
 }
 
@@ -70,7 +76,7 @@ func (o *Options) Open(ctx context.Context, r *task.Run) (*migrate.Engine, error
 			return nil, err
 		}
 	}
-	o.engine.Run, o.engine.Tool = o.Run, "sluice"
+	o.engine.Run, o.engine.Tool = *o.runName, "sluice"
 	e, err := migrate.Open(ctx, dsn, o.engine)
 	return e, Err(err)
 }

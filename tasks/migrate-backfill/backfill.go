@@ -12,34 +12,24 @@ import (
 	"github.com/sluice-ci/sluice/internal/migration"
 	"github.com/sluice-ci/sluice/internal/task"
 	"github.com/sluice-ci/sluice/migrate"
+	"github.com/sluice-ci/sluice/migrate/change"
 )
 
-func backfill(ctx context.Context, r *task.Run, o *migration.Options) error {
-	d, err := o.Load()
-	if err != nil {
-		return err
-	}
+func backfill(ctx context.Context, r *task.Run, o *migration.Gate) error {
 	o.Engine().Progress = narrate(r)
-	e, err := o.Open(ctx, r)
+	w, err := o.Begin(ctx, r)
 	if err != nil {
 		return err
 	}
-	defer e.Close()
-	due, err := o.Due(ctx, e, d, migrate.Expanded, migrate.Filled)
+	defer w.Engine.Close()
+	due, err := o.Due(ctx, w.Engine, w.Directory, migrate.Expanded, migrate.Filled)
 	if err != nil {
 		return err
-	}
-	for _, c := range due {
-		rev, err := e.Backfill(ctx, c)
-		if err != nil {
-			return migration.Err(err)
-		}
-		r.Printf("%s is %s", c.ID(), rev.Phase)
 	}
 	if len(due) == 0 {
 		r.Printf("no change waits for its backfill")
 	}
-	return r.Result("changes", migration.Names(due))
+	return w.Each(ctx, due, func(c *change.Change) (*migrate.Revision, error) { return w.Engine.Backfill(ctx, c) })
 }
 
 // narrateEvery is how often a line of progress is written.

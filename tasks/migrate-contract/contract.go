@@ -12,6 +12,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/migration"
 	"github.com/sluice-ci/sluice/internal/task"
 	"github.com/sluice-ci/sluice/migrate"
+	"github.com/sluice-ci/sluice/migrate/change"
 )
 
 func takeAway(ctx context.Context, r *task.Run, o options) error {
@@ -19,17 +20,14 @@ func takeAway(ctx context.Context, r *task.Run, o options) error {
 		if err := migration.CheckDigest("application", d); err != nil {
 			return err
 		}
+		o.Input("application", d)
 	}
-	d, err := o.Load()
+	w, err := o.Begin(ctx, r)
 	if err != nil {
 		return err
 	}
-	e, err := o.Open(ctx, r)
-	if err != nil {
-		return err
-	}
-	defer e.Close()
-	due, err := o.Due(ctx, e, d, migrate.Switched, migrate.Burying, migrate.Tombstoned, migrate.Dropping)
+	defer w.Engine.Close()
+	due, err := o.Due(ctx, w.Engine, w.Directory, migrate.Switched, migrate.Burying, migrate.Tombstoned, migrate.Dropping)
 	if err != nil {
 		return err
 	}
@@ -37,15 +35,14 @@ func takeAway(ctx context.Context, r *task.Run, o options) error {
 		return task.Refuse("no change is switched and waits for contract").WithRemedy("look at migrate-status for the phase of each change")
 	}
 	var phases []string
-	for _, c := range due {
-		rev, err := e.Contract(ctx, migrate.ContractRequest{Change: c, Running: o.running, OldNames: o.oldNames, Waive: o.waive, WaiveReason: o.reason})
-		if err != nil {
-			return migration.Err(err)
+	err = w.Each(ctx, due, func(c *change.Change) (*migrate.Revision, error) {
+		rev, err := w.Engine.Contract(ctx, migrate.ContractRequest{Change: c, Running: o.running, OldNames: o.oldNames, Waive: o.waive, WaiveReason: o.reason})
+		if err == nil {
+			phases = append(phases, string(rev.Phase))
 		}
-		r.Printf("%s is %s", c.ID(), rev.Phase)
-		phases = append(phases, string(rev.Phase))
-	}
-	if err := r.Result("changes", migration.Names(due)); err != nil {
+		return rev, err
+	})
+	if err != nil {
 		return err
 	}
 	return r.Result("phases", strings.Join(phases, ","))

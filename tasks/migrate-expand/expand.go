@@ -18,33 +18,25 @@ func expand(ctx context.Context, r *task.Run, o options) error {
 	if err := migration.CheckDigest("application", o.application); err != nil {
 		return err
 	}
-	d, err := o.Load()
+	o.Input("application", o.application)
+	w, err := o.Begin(ctx, r)
 	if err != nil {
 		return err
 	}
-	e, err := o.Open(ctx, r)
+	defer w.Engine.Close()
+	due, err := o.Release(ctx, w.Engine, w.Directory)
 	if err != nil {
 		return err
 	}
-	defer e.Close()
-	due, err := o.Release(ctx, e, d)
-	if err != nil {
+	if err := reviewed(ctx, w.Engine, due, o.plan); err != nil {
 		return err
-	}
-	if err := reviewed(ctx, e, due, o.plan); err != nil {
-		return err
-	}
-	for _, c := range due {
-		rev, err := e.Expand(ctx, migrate.ExpandRequest{Change: c, Directory: d, Application: o.application})
-		if err != nil {
-			return migration.Err(err)
-		}
-		r.Printf("%s is %s", c.ID(), rev.Phase)
 	}
 	if len(due) == 0 {
 		r.Printf("no change is pending")
 	}
-	return r.Result("changes", migration.Names(due))
+	return w.Each(ctx, due, func(c *change.Change) (*migrate.Revision, error) {
+		return w.Engine.Expand(ctx, migrate.ExpandRequest{Change: c, Directory: w.Directory, Application: o.application})
+	})
 }
 
 // reviewed refuses plans that are not the ones whose digest was given.

@@ -7,15 +7,10 @@ import (
 	"github.com/sluice-ci/sluice/internal/task"
 )
 
-type options struct {
-	*migration.Options
-	reports string
-}
-
 func newCommand() *task.Command {
 	c := task.New("migrate-plan", "Say what the pending database changes would do, statement by statement, and refuse what could lose data or block writers.")
-	o := options{Options: migration.Declare(c)}
-	c.OutputWorkspace(&o.reports, "reports", "Where the plan is written, as text and as JSON.")
+	o := migration.DeclareGate(c, "no pending change holds a hazard that it does not allow with a reason")
+	o.Found.Threshold["refused"] = 0
 	c.Result("digest", "Digest of the plan of all pending changes, as sha256:…; expand refuses another.")
 	c.Result("changes", "The pending changes, comma-separated.")
 	c.Result("hazards", "How many hazards the plan names.")
@@ -25,7 +20,7 @@ func newCommand() *task.Command {
 	c.Sub(hashChanges())
 	c.Sub(schema())
 	c.Sub(baseline())
-	c.Run = func(ctx context.Context, r *task.Run) error { return planRun(ctx, r, o) }
+	c.Run = o.Judge(func(ctx context.Context, r *task.Run) error { return planRun(ctx, r, o) })
 	return c
 }
 

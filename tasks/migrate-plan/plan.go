@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"path/filepath"
+	"strings"
 
 	"github.com/sluice-ci/sluice/internal/migration"
 	"github.com/sluice-ci/sluice/internal/task"
@@ -17,23 +18,19 @@ import (
 	"github.com/sluice-ci/sluice/migrate/plan"
 )
 
-func planAll(ctx context.Context, r *task.Run, o options) ([]*plan.Plan, error) {
-	d, err := o.Load()
+func planAll(ctx context.Context, r *task.Run, o *migration.Gate) ([]*plan.Plan, error) {
+	w, err := o.Begin(ctx, r)
 	if err != nil {
 		return nil, err
 	}
-	e, err := o.Open(ctx, r)
-	if err != nil {
-		return nil, err
-	}
-	defer e.Close()
-	due, err := o.Release(ctx, e, d)
+	defer w.Engine.Close()
+	due, err := o.Release(ctx, w.Engine, w.Directory)
 	if err != nil {
 		return nil, err
 	}
 	var plans []*plan.Plan
 	for _, c := range due {
-		p, err := e.Plan(ctx, c)
+		p, err := w.Engine.Plan(ctx, c)
 		if err != nil {
 			return nil, migration.Err(err)
 		}
@@ -43,34 +40,29 @@ func planAll(ctx context.Context, r *task.Run, o options) ([]*plan.Plan, error) 
 }
 
 // planRun writes the plans and the results, then refuses what may not run.
-func planRun(ctx context.Context, r *task.Run, o options) error {
+func planRun(ctx context.Context, r *task.Run, o *migration.Gate) error {
 	plans, err := planAll(ctx, r, o)
 	if err != nil {
 		return err
 	}
-	text, names, hazards := "", "", 0
-	for i, p := range plans {
-		if i > 0 {
-			text, names = text+"\n", names+","
-		}
-		text, names = text+p.Text(), names+p.Change
-		hazards += len(p.AllHazards())
-	}
-	if len(plans) == 0 {
-		text = "no change is pending\n"
-	}
-	fmt.Fprint(r.Stdout, text)
-	b, err := json.MarshalIndent(plans, "", "  ")
-	if err != nil {
+	if err := write(r, o.Reports(), plans); err != nil {
 		return err
 	}
-	for name, data := range map[string][]byte{"plan.txt": []byte(text), "plan.json": b} {
-		if err := task.WriteFile(filepath.Join(o.reports, name), data, 0o644); err != nil {
-			return err
+	hazards, refused := 0, 0
+	var names []string
+	for _, p := range plans {
+		o.Input("plan of "+p.Change, p.Digest())
+		names = append(names, p.Change)
+		for _, h := range p.AllHazards() {
+			hazards++
+			if h.Refused {
+				refused++
+			}
 		}
 	}
+	o.Found.Measured["changes"], o.Found.Measured["hazards"], o.Found.Measured["refused"] = len(plans), hazards, refused
 	for _, res := range [][2]string{
-		{"digest", plan.DigestAll(plans)}, {"changes", names}, {"hazards", fmt.Sprint(hazards)}, {"longest-lock", string(plan.LongestOf(plans))},
+		{"digest", plan.DigestAll(plans)}, {"changes", strings.Join(names, ",")}, {"hazards", fmt.Sprint(hazards)}, {"longest-lock", string(plan.LongestOf(plans))},
 	} {
 		if err := r.Result(res[0], res[1]); err != nil {
 			return err
@@ -82,4 +74,25 @@ func planRun(ctx context.Context, r *task.Run, o options) error {
 		}
 	}
 	return nil
+}
+
+// write shows the plans and leaves them in reports, as text and as JSON.
+func write(r *task.Run, reports string, plans []*plan.Plan) error {
+	var texts []string
+	for _, p := range plans {
+		texts = append(texts, p.Text())
+	}
+	text := strings.Join(texts, "\n")
+	if len(plans) == 0 {
+		text = "no change is pending\n"
+	}
+	fmt.Fprint(r.Stdout, text)
+	b, err := json.MarshalIndent(plans, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := task.WriteFile(filepath.Join(reports, "plan.txt"), []byte(text), 0o644); err != nil {
+		return err
+	}
+	return task.WriteFile(filepath.Join(reports, "plan.json"), b, 0o644)
 }

@@ -17,25 +17,23 @@ func rollback(ctx context.Context, r *task.Run, o *options) error {
 	if o.Change == "" {
 		return task.Misconfigured("--change is missing").WithRemedy("name the version of the change to undo; migrate-status lists them")
 	}
-	d, err := o.Load()
+	o.Found.Threshold["rowsLost"] = o.accept
+	w, err := o.Begin(ctx, r)
 	if err != nil {
 		return err
 	}
-	c, err := d.Find(o.Change)
+	defer w.Engine.Close()
+	c, err := w.Directory.Find(o.Change)
 	if err != nil {
 		return task.Misconfigured("%w", err)
 	}
-	e, err := o.Open(ctx, r)
-	if err != nil {
-		return err
-	}
-	defer e.Close()
-	lost, err := e.Rollback(ctx, migrate.RollbackRequest{Change: c, ToSwitched: o.to.String() == "switched", AcceptLoss: int64(o.accept)})
+	lost, err := w.Engine.Rollback(ctx, migrate.RollbackRequest{Change: c, ToSwitched: o.to.String() == "switched", AcceptLoss: int64(o.accept)})
 	var rows int64
 	for _, l := range lost {
 		r.Printf("%d %s", l.Rows, l.What)
 		rows += l.Rows
 	}
+	o.Found.Measured["rowsLost"] = rows
 	if err != nil {
 		return migration.Err(err)
 	}
