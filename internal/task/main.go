@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // Main runs the command with the process's arguments, streams and environment,
@@ -55,11 +56,13 @@ func (c *Command) Execute(ctx context.Context, args []string, stdin io.Reader, s
 		Stdin: stdin, Stdout: out, Stderr: errs, Log: log, Getenv: getenv,
 		command: c, paths: paths, written: map[string]string{}, secrets: secrets,
 	}
+	began := time.Now()
 	ctx, end := startSpan(ctx, r)
 	err = c.Run(ctx, r)
 	if err == nil {
 		err = r.complete()
 	}
+	r.record(began, err)
 	end(err)
 	if err != nil {
 		report(errs, c.Name, err)

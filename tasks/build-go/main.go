@@ -18,6 +18,7 @@ func newCommand() *task.Command {
 	c.Strings(&o.buildTags, "build-tags", "", "Go build tags, comma-separated.")
 	c.String(&o.ldflags, "ldflags", "", "Linker flags beside -s -w, such as -X main.version=1.2.3.")
 	o.Options = build.Declare(c)
+	c.Reports()
 	c.Example("build-go --source=. --package=./cmd/app --image=localhost:5000/team/app --toolchain=local")
 	c.Run = func(ctx context.Context, r *task.Run) error { return compile(ctx, r, o) }
 	return c

@@ -24,6 +24,7 @@ func newCommand() *task.Command {
 	c.String(&o.config.workdir, "workdir", "", "Working directory; empty for the base's.")
 	c.Var(&o.config.ports, "ports", "Ports that the image listens on, comma-separated, such as 8080,9090/udp.")
 	o.Options = build.Declare(c)
+	c.Reports()
 	c.Example(`build-image --source=. --image=localhost:5000/team/site --entrypoint='["/bin/httpd"]' -- dist:/srv/www`)
 	c.Run = func(ctx context.Context, r *task.Run) error { return assemble(ctx, r, o) }
 	return c

@@ -22,6 +22,7 @@ func newCommand() *task.Command {
 	c.String(&o.subdirectory, "subdirectory", "", "Directory below the workspace to check out into; empty is the workspace itself.")
 	c.Strings(&o.plainHTTP, "plain-http-hosts", "", "Hosts, with port, that may be fetched from by http:// URLs, comma-separated.")
 	c.Duration(&o.budget, "retry-budget", 2*time.Minute, "How long faults of the network and of the server may be retried, in all.")
+	c.Reports()
 	c.Result("commit", "Commit that was checked out, 40 hex digits.")
 	c.Result("committer-date", "When the commit was made, in seconds since 1970: a SOURCE_DATE_EPOCH.")
 	c.Result("CHAINS-GIT_URL", "Repository, without credentials; Tekton Chains reads it as an input.")

@@ -18,6 +18,7 @@ func newCommand() *task.Command {
 	c.Duration(&o.budget, "retry-budget", defaultBudget, "How long one request to a registry may be repeated while the registry is unavailable.")
 	c.Context(&o.run, "run-name", task.PipelineRunName, "Name of the PipelineRun; it is named in the record.")
 	c.Local().Bool(&o.plan, "plan", false, "Print the records and which one would be gone back to, and move nothing.")
+	c.Reports()
 	c.Result("IMAGE_URL", "The environment's tag: registry/path:tag.")
 	c.Result("IMAGE_DIGEST", "Digest of the image that the environment is at now, sha256:….")
 	c.Result("IMAGE_REF", "That image by digest: registry/path@sha256:….")

@@ -19,6 +19,17 @@ func (s *summary) text() string {
 	}
 	table.Flush()
 	b.WriteString("\n")
+	for _, r := range s.rows {
+		for i, line := range r.refusal() {
+			if i == 0 {
+				line = r.task + ": " + line
+			}
+			fmt.Fprintf(&b, "%s%s\n", strings.Repeat("  ", min(i, 1)), plain(line))
+		}
+		if len(r.refusal()) > 0 {
+			b.WriteString("\n")
+		}
+	}
 	for _, line := range s.lines() {
 		fmt.Fprintf(&b, "%-9s %s\n", line[0], plain(line[1]))
 	}
@@ -41,6 +52,11 @@ func (s *summary) markdown() string {
 		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", escape(r.task), status, escape(r.verdict()), r.duration(), escape(r.facts()))
 	}
 	b.WriteString("\n")
+	for _, r := range s.rows {
+		if refusal := r.refusal(); len(refusal) > 0 {
+			fmt.Fprintf(&b, "> **%s**: %s\n\n", escape(r.task), escape(strings.Join(refusal, " ")))
+		}
+	}
 	for _, line := range s.lines() {
 		fmt.Fprintf(&b, "- %s: `%s`\n", line[0], strings.ReplaceAll(plain(line[1]), "`", "'"))
 	}

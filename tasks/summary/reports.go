@@ -35,8 +35,9 @@ type report struct {
 
 // reports are the files of this run, and what was left out.
 type reports struct {
-	list  []report
-	notes []string
+	list    []report
+	records map[string]task.Record // by task
+	notes   []string
 }
 
 // document is any of the files that tasks write: a predicate under its type, or what sbom tells of its image.
@@ -85,7 +86,7 @@ func readReports(dir, runName string) (*reports, error) {
 	if err != nil {
 		return nil, task.Misconfigured("listing reports: %w", err)
 	}
-	found := &reports{}
+	found := &reports{records: map[string]task.Record{}}
 	for i, entry := range entries {
 		if i == maxFiles {
 			found.notes = append(found.notes, fmt.Sprintf("reports holds more than %d files; the rest was not read", maxFiles))
@@ -121,6 +122,10 @@ func readFile(root *os.Root, name string) ([]byte, error) {
 
 // add takes one file. One that is no report of a task is nobody's mistake.
 func (r *reports) add(name string, data []byte, runName string) {
+	if strings.HasSuffix(name, ".run.json") {
+		r.addRecord(name, data, runName)
+		return
+	}
 	var d document
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	decoder.UseNumber()
@@ -141,6 +146,19 @@ func (r *reports) add(name string, data []byte, runName string) {
 	}
 	one.started, one.finished, one.commit = at.StartedOn, at.FinishedOn, at.Commit
 	r.list = append(r.list, one)
+}
+
+// addRecord takes what the runtime of a task wrote when the run ended.
+func (r *reports) addRecord(name string, data []byte, runName string) {
+	var one task.Record
+	if err := json.Unmarshal(data, &one); err != nil || one.Task == "" {
+		r.notes = append(r.notes, name+" is no record of a run")
+		return
+	}
+	if other := one.Run.PipelineRun; other != "" && runName != "" && other != runName {
+		return // the report beside it has its note
+	}
+	r.records[one.Task] = one
 }
 
 func (d *document) report(name string) (report, stamp) {
@@ -202,16 +220,22 @@ func (r *reports) last(value func(report) string) (found string) {
 	return found
 }
 
-// span is from the first start to the last end that the reports tell; 0 where they do not.
+// span is from the first start to the last end that the reports and records tell; 0 where they do not.
 func (r *reports) span() time.Duration {
 	var first, last time.Time
+	cover := func(started, finished time.Time) {
+		if !started.IsZero() && (first.IsZero() || started.Before(first)) {
+			first = started
+		}
+		if finished.After(last) {
+			last = finished
+		}
+	}
 	for _, one := range r.list {
-		if !one.started.IsZero() && (first.IsZero() || one.started.Before(first)) {
-			first = one.started
-		}
-		if one.finished.After(last) {
-			last = one.finished
-		}
+		cover(one.started, one.finished)
+	}
+	for _, one := range r.records {
+		cover(one.StartedOn, one.FinishedOn)
 	}
 	if first.IsZero() || last.Before(first) {
 		return 0

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/sluice-ci/sluice/internal/task"
 )
 
 func TestWhatIsNoReportIsLeftOut(t *testing.T) {
@@ -26,7 +28,7 @@ func TestWhatIsNoReportIsLeftOut(t *testing.T) {
 }
 
 func TestWhatCodeUnderTestWritesCannotBreakTheTable(t *testing.T) {
-	found := &reports{}
+	found := &reports{records: map[string]task.Record{}}
 	found.add("evil.json", []byte(`{"task":"sbom","digest":"sha256:\u001b[2J`+"`"+`","packages":1,"run":{}}`), "")
 	found.list[0].facts = []string{"a | b\n## <script>"}
 	s := &summary{rows: []row{{task: "sbom", status: "Succeeded", report: &found.list[0]}}, reports: found}
@@ -39,10 +41,13 @@ func FuzzReports(f *testing.F) {
 	f.Add([]byte(`{"predicateType":"https://sluice-ci.github.io/predicates/gate/v1","predicate":{"gate":"g","verdict":"fail","measured":{"x":1.25},"threshold":{"x":2}}}`))
 	f.Add([]byte(`{"predicateType":"https://in-toto.io/attestation/test-result/v0.1","predicate":{"result":"FAILED","failedTests":["a"],"counts":{"passed":1}}}`))
 	f.Add([]byte(`{"task":"sbom","packages":3}`))
+	f.Add([]byte(`{"task":"test-go","outcome":"refused","refusal":["a | b","c"],"startedOn":"2026-03-01T10:00:50Z"}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		found := &reports{}
+		found := &reports{records: map[string]task.Record{}}
 		found.add("test-go.json", data, "run")
-		s := &summary{rows: []row{{task: "test-go", status: "Failed", report: found.of("test-go")}}, reports: found}
+		found.add("test-go.run.json", data, "run")
+		record := found.records["test-go"]
+		s := &summary{rows: []row{{task: "test-go", status: "Failed", report: found.of("test-go"), record: &record}}, reports: found}
 		if lines := strings.Count(s.markdown(), "\n| "); lines != 3 {
 			t.Errorf("the table has %d lines", lines)
 		}

@@ -8,6 +8,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -26,7 +27,8 @@ type options struct {
 // row is one task of the pipeline.
 type row struct {
 	task, status string
-	report       *report // nil where the task left none
+	report       *report      // nil where the task left none
+	record       *task.Record // likewise
 }
 
 func summarize(r *task.Run, o *options) error {
@@ -41,6 +43,9 @@ func summarize(r *task.Run, o *options) error {
 	for i := range rows {
 		if status := rows[i].status; status == "Succeeded" || status == "Failed" {
 			rows[i].report = found.of(rows[i].task)
+			if record, ok := found.records[rows[i].task]; ok {
+				rows[i].record = &record
+			}
 		}
 	}
 	s := &summary{run: o.runName, rows: rows, reports: found}
@@ -139,24 +144,43 @@ func (r row) verdict() string {
 }
 
 func (r row) duration() string {
-	switch {
-	case r.status != "Succeeded" && r.status != "Failed":
+	if r.status != "Succeeded" && r.status != "Failed" {
 		return ""
-	case r.report == nil || r.report.started.IsZero() || r.report.finished.Before(r.report.started):
-		return "not known"
 	}
-	d := r.report.finished.Sub(r.report.started)
-	if d < time.Second {
+	var started, finished time.Time
+	switch {
+	case r.record != nil:
+		started, finished = r.record.StartedOn, r.record.FinishedOn
+	case r.report != nil:
+		started, finished = r.report.started, r.report.finished
+	}
+	d := finished.Sub(started)
+	switch {
+	case started.IsZero() || d < 0:
+		return "not known"
+	case d < time.Second:
 		return "under 1s"
 	}
 	return d.Round(time.Second).String()
 }
 
+// facts are what the task found; of one that only leaves a record, what it made.
 func (r row) facts() string {
-	if r.report == nil {
-		return ""
+	switch {
+	case r.report != nil:
+		return strings.Join(r.report.facts, "; ")
+	case r.record != nil:
+		return cmp.Or(r.record.Results["IMAGE_REF"], r.record.Results["commit"])
 	}
-	return strings.Join(r.report.facts, "; ")
+	return ""
+}
+
+// refusal is what a failed task said last, and its remedy.
+func (r row) refusal() []string {
+	if r.status != "Failed" || r.record == nil {
+		return nil
+	}
+	return r.record.Refusal
 }
 
 func orNone(s string) string {
