@@ -23,6 +23,7 @@ type section struct {
 var sections = []section{
 	{"build", benchBuild},
 	{"promote", benchPromote},
+	{"sbom", benchSBOM},
 	{"start", benchStart},
 	{"pipeline", benchPipeline},
 	{"cluster", benchCluster},
@@ -31,7 +32,7 @@ var sections = []section{
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	only := flag.String("only", "build,promote,start,pipeline", "sections to run, comma-separated: build, promote, start, pipeline, cluster (restarts the cluster)")
+	only := flag.String("only", "build,promote,sbom,start,pipeline", "sections to run, comma-separated: build, promote, sbom, start, pipeline, cluster (restarts the cluster, first with empty caches)")
 	out := flag.String("out", "results.md", "file to write the figures to")
 	flag.Parse()
 	r := newReport()
