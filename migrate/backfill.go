@@ -23,10 +23,10 @@ func (e *Engine) Backfill(ctx context.Context, c *change.Change) (*Revision, err
 		if r, err = s.begun(s.ctx, c); err != nil {
 			return err
 		}
-		if !r.Phase.reached(Expanded) {
+		if !r.Phase.Reached(Expanded) {
 			return refusal.New("change %s is %s", c.ID(), r.Phase).Remedy("finish expand first; rows written meanwhile would be missed")
 		}
-		if !r.Phase.reached(Filled) {
+		if !r.Phase.Reached(Filled) {
 			for n := range r.Plan.Fills {
 				if err := s.fill(s.ctx, r.Plan, n); err != nil {
 					return fmt.Errorf("backfilling %s for %s: %w", r.Plan.Fills[n].Table.Plain(), r.Plan.Change, err)
@@ -39,7 +39,7 @@ func (e *Engine) Backfill(ctx context.Context, c *change.Change) (*Revision, err
 				return err
 			}
 		}
-		if r.Phase.reached(Burying) {
+		if r.Phase.Reached(Burying) {
 			return nil
 		}
 		return s.verify(s.ctx, r)

@@ -30,7 +30,7 @@ func Open(ctx context.Context, dsn string, o Options) (*Engine, error) {
 }
 
 func open(ctx context.Context, dsn string, o Options, tracer pgx.QueryTracer) (*Engine, error) {
-	o = o.withDefaults()
+	o = o.WithDefaults()
 	config, err := parse(dsn, o)
 	if err != nil {
 		return nil, err

@@ -45,7 +45,7 @@ func (e *Engine) Contract(ctx context.Context, q ContractRequest) (*Revision, er
 			return nil
 		case r.Phase == Dropping:
 			return s.drop(s.ctx, r)
-		case !r.Plan.Contracts() && r.Phase.reached(Verified):
+		case !r.Plan.Contracts() && r.Phase.Reached(Verified):
 			return s.enter(s.ctx, r, Completed, "nothing to contract")
 		case r.Phase == Switched, r.Phase == Burying:
 			return s.bury(s.ctx, r, q)
@@ -122,11 +122,15 @@ func (s *session) elapsed(ctx context.Context, r *Revision, since, what string, 
 	if err != nil {
 		return fmt.Errorf("reading the clock of %s: %w", r.Plan.Change, err)
 	}
-	rest := window + time.Duration(left*float64(time.Second))
+	return InsideWindow(r.Plan.Change, what, window, window+time.Duration(left*float64(time.Second)))
+}
+
+// InsideWindow refuses while something is left of a window.
+func InsideWindow(id, what string, window, rest time.Duration) error {
 	if rest <= 0 {
 		return nil
 	}
-	return refusal.New("the window of %s after the %s is not over for %s: %s left", window, what, r.Plan.Change, minutes(rest)).
+	return refusal.New("the window of %s after the %s is not over for %s: %s left", window, what, id, minutes(rest)).
 		Remedy("run again after that; until then everything can be undone with migrate-rollback")
 }
 

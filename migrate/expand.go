@@ -30,7 +30,7 @@ func (e *Engine) Expand(ctx context.Context, q ExpandRequest) (*Revision, error)
 		if r, err = s.begin(s.ctx, q); err != nil {
 			return err
 		}
-		if r.Phase.reached(Expanded) {
+		if r.Phase.Reached(Expanded) {
 			return s.ship(s.ctx, r, q.Application)
 		}
 		if err := s.run(s.ctx, r.Plan, stageExpand); err != nil {

@@ -57,7 +57,8 @@ func (p Progress) ETA(doneBefore int64) time.Duration {
 	return time.Duration(float64(time.Since(p.Since)) * float64(p.Total-p.Done) / float64(did))
 }
 
-func (o Options) withDefaults() Options {
+// WithDefaults fills in what is left out.
+func (o Options) WithDefaults() Options {
 	def := func(d *time.Duration, v time.Duration) {
 		if *d <= 0 {
 			*d = v

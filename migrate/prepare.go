@@ -75,7 +75,7 @@ func (e *Engine) free(ctx context.Context, p *plan.Plan) error {
 		return err
 	}
 	for _, r := range all {
-		if r.Version == p.Version || !r.Phase.inFlight() {
+		if r.Version == p.Version || !r.Phase.InFlight() {
 			continue
 		}
 		for _, t := range p.Tables {
@@ -151,7 +151,7 @@ func (e *Engine) Release(ctx context.Context, d *change.Directory) ([]*change.Ch
 		r := all[c.Version]
 		switch {
 		case r == nil, r.Phase == RolledBack, r.Phase == Expanding,
-			r.Run == e.opts.Run && r.Phase.inFlight() && !r.Phase.reached(Switched):
+			r.Run == e.opts.Run && r.Phase.InFlight() && !r.Phase.Reached(Switched):
 			due = append(due, c)
 		}
 	}

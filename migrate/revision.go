@@ -35,8 +35,8 @@ const (
 
 var order = []Phase{Pending, Expanding, Expanded, Filled, Verified, Switched, Burying, Tombstoned, Dropping, Completed}
 
-// reached tells whether a phase lies at or after another.
-func (p Phase) reached(q Phase) bool {
+// Reached tells whether a phase lies at or after another.
+func (p Phase) Reached(q Phase) bool {
 	at := func(x Phase) int {
 		for i, o := range order {
 			if o == x {
@@ -48,8 +48,8 @@ func (p Phase) reached(q Phase) bool {
 	return at(p) >= at(q)
 }
 
-// inFlight tells whether the database is between two shapes.
-func (p Phase) inFlight() bool {
+// InFlight tells whether the database is between two shapes.
+func (p Phase) InFlight() bool {
 	return p != Pending && p != Completed && p != RolledBack
 }
 
@@ -88,7 +88,7 @@ func scanRevision(r pgx.CollectableRow) (*Revision, error) {
 	if err := json.Unmarshal([]byte(text), v.Plan); err != nil {
 		return nil, fmt.Errorf("reading the plan of %s: %w", v.Version, err)
 	}
-	if v.Plan.Format != plan.Format && v.Phase.inFlight() {
+	if v.Plan.Format != plan.Format && v.Phase.InFlight() {
 		return nil, refusal.Misconfigure("the plan of %s has format %d, this tool knows %d", v.Plan.Change, v.Plan.Format, plan.Format).
 			Remedy("finish the change with the version of the task that began it (%s)", v.Tool)
 	}

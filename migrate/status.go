@@ -92,7 +92,7 @@ func (e *Engine) Status(ctx context.Context, d *change.Directory) (*Status, erro
 		if err != nil {
 			return nil, err
 		}
-		if r := cs.Revision; r != nil && r.Phase.reached(Expanded) && !r.Phase.reached(Dropping) && r.Phase != Burying {
+		if r := cs.Revision; r != nil && r.Phase.Reached(Expanded) && !r.Phase.Reached(Dropping) && r.Phase != Burying {
 			if cs.Losses, err = e.Losses(ctx, r); err != nil {
 				return nil, err
 			}
@@ -101,7 +101,7 @@ func (e *Engine) Status(ctx context.Context, d *change.Directory) (*Status, erro
 		st.Changes = append(st.Changes, *cs)
 	}
 	for _, r := range all {
-		if r.Phase.inFlight() {
+		if r.Phase.InFlight() {
 			return st, refusal.Misconfigure("the database is between shapes with %s (%s), which the directory does not hold", r.Plan.Change, r.Phase).
 				Remedy("restore its folder: without it the change can be neither finished nor undone")
 		}
@@ -145,13 +145,14 @@ func (e *Engine) lease(ctx context.Context) (*Lease, error) {
 	return &l, err
 }
 
-var next = map[Phase]string{
+// Next says what to run in each phase.
+var Next = map[Phase]string{
 	Expanding: "expand", Expanded: "backfill", Filled: "backfill", Verified: "switch, when the application reads the new shape",
 	Switched: "contract", Burying: "contract", Tombstoned: "contract", Dropping: "contract", RollingBack: "rollback", RolledBack: "plan, expand",
 }
 
 func (e *Engine) detail(ctx context.Context, r *Revision, cs *ChangeStatus) (err error) {
-	cs.Revision, cs.Phase, cs.Next = r, r.Phase, next[r.Phase]
+	cs.Revision, cs.Phase, cs.Next = r, r.Phase, Next[r.Phase]
 	if cs.Window, err = e.window(ctx, r); err != nil {
 		return err
 	}
@@ -200,7 +201,7 @@ func (e *Engine) window(ctx context.Context, r *Revision) (*Window, error) {
 func (st *Status) InFlight() int {
 	n := 0
 	for _, c := range st.Changes {
-		if c.Phase.inFlight() {
+		if c.Phase.InFlight() {
 			n++
 		}
 	}

@@ -35,9 +35,9 @@ func (e *Engine) Switch(ctx context.Context, q SwitchRequest) (*Revision, error)
 			return s.retreat(s.ctx, r, q.Application)
 		}
 		switch {
-		case r.Phase.reached(Burying):
+		case r.Phase.Reached(Burying):
 			return refusal.New("change %s is %s already", q.Change.ID(), r.Phase).Remedy("nothing is left to switch")
-		case !r.Phase.reached(Verified):
+		case !r.Phase.Reached(Verified):
 			return refusal.New("change %s is %s, not verified", q.Change.ID(), r.Phase).Remedy("run backfill, which also verifies; new columns may still be empty")
 		}
 		return s.forward(s.ctx, r, q.Application)

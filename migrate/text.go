@@ -15,7 +15,7 @@ func (st *Status) Text() string {
 	for _, c := range st.Changes {
 		fmt.Fprintf(&b, "%-40s %s\n", c.Change, c.Phase)
 		for _, f := range c.Fills {
-			if c.Phase.reached(Expanded) && !c.Phase.reached(Dropping) {
+			if c.Phase.Reached(Expanded) && !c.Phase.Reached(Dropping) {
 				fmt.Fprintf(&b, "  backfill  %s %s %d of %d rows%s\n", f.Table, Bar(f.Done, f.Total), f.Done, f.Total, passes(f))
 			}
 		}

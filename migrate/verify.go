@@ -30,7 +30,7 @@ func (e *Engine) Verify(ctx context.Context, c *change.Change) (*Revision, error
 		if r, err = s.begun(s.ctx, c); err != nil {
 			return err
 		}
-		if !r.Phase.reached(Filled) || r.Phase.reached(Burying) {
+		if !r.Phase.Reached(Filled) || r.Phase.Reached(Burying) {
 			return refusal.New("change %s is %s", c.ID(), r.Phase).Remedy("verify between backfill and contract")
 		}
 		return s.verify(s.ctx, r)
@@ -43,7 +43,7 @@ func (s *session) verify(ctx context.Context, r *Revision) error {
 	if err != nil {
 		return err
 	}
-	if r.Phase.reached(Verified) {
+	if r.Phase.Reached(Verified) {
 		return s.evidence(ctx, r.Version, "verify", "pass", detail)
 	}
 	if err := s.evidence(ctx, r.Version, "verify", "pass", detail); err != nil {

@@ -15,11 +15,21 @@ type TableName struct {
 	Name   string `json:"name"`
 }
 
-// String quotes both parts for SQL.
-func (t TableName) String() string { return Quote(t.Schema) + "." + Quote(t.Name) }
+// String quotes the parts for SQL.
+func (t TableName) String() string {
+	if t.Schema == "" {
+		return Quote(t.Name)
+	}
+	return Quote(t.Schema) + "." + Quote(t.Name)
+}
 
 // Plain is for people: schema.name without quotes.
-func (t TableName) Plain() string { return t.Schema + "." + t.Name }
+func (t TableName) Plain() string {
+	if t.Schema == "" {
+		return t.Name
+	}
+	return t.Schema + "." + t.Name
+}
 
 // Quote makes an SQL identifier of a name.
 func Quote(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }

@@ -33,6 +33,8 @@ type Plan struct {
 	Checks    []Check `json:"checks"`
 	Tombstone []Step  `json:"tombstone"`
 	Drop      []Step  `json:"drop"`
+	// Backward fills old columns again when a tombstone is lifted, on databases whose triggers end with it.
+	Backward []Fill `json:"backward,omitempty"`
 
 	Losses  []Loss   `json:"losses"`
 	Old     []Column `json:"old"` // what nobody may read any more at contract
@@ -77,14 +79,21 @@ const (
 	AccessExclusive      Lock = "ACCESS EXCLUSIVE"
 )
 
+// The locks of the other databases.
+const (
+	Online   Lock = "ONLINE"   // MariaDB, ALGORITHM=INPLACE, LOCK=NONE: its metadata lock is exclusive at the begin and the end only
+	Metadata Lock = "METADATA" // MariaDB: the exclusive metadata lock of a table
+	Writer   Lock = "WRITER"   // SQLite: the one write lock of the database
+)
+
 // Blocks says in words whom a lock keeps waiting.
 func (l Lock) Blocks() string {
 	switch l {
-	case AccessExclusive:
+	case AccessExclusive, Metadata:
 		return "blocks readers and writers"
-	case ShareRowExclusive, Share:
+	case ShareRowExclusive, Share, Writer:
 		return "blocks writers"
-	case ShareUpdateExclusive:
+	case ShareUpdateExclusive, Online:
 		return "blocks neither readers nor writers"
 	}
 	return "blocks nobody"
@@ -165,7 +174,7 @@ func (p *Plan) Digest() string {
 
 // Longest is the strongest lock of any step.
 func (p *Plan) Longest() Lock {
-	order := []Lock{NoLock, AccessShare, ShareUpdateExclusive, Share, ShareRowExclusive, AccessExclusive}
+	order := []Lock{NoLock, AccessShare, ShareUpdateExclusive, Share, ShareRowExclusive, AccessExclusive, Online, Writer, Metadata}
 	best := 0
 	for _, steps := range [][]Step{p.Expand, p.Settle, p.Tombstone, p.Drop} {
 		for _, s := range steps {
