@@ -45,6 +45,8 @@ type Set struct {
 	pass     uint32
 	reported int // lines of line reports, repeated ones too
 	files    []*spans
+	open     *spans            // the file reported last, if it was new: its spans are in scratch
+	scratch  []Span            // reused, so that a file's spans are allocated once, when their number is known
 	byName   map[string]*spans // as profiles name files
 	byPath   map[string]*spans // as the source names them
 	locate   func(format, name string) (path string, found bool)
@@ -86,7 +88,9 @@ func (s *Set) file(name []byte, others ...string) *spans {
 	}
 	f, ok := s.byPath[where]
 	if !ok {
-		f = &spans{path: where}
+		s.settle()
+		f = &spans{path: where, spans: s.scratch[:0]}
+		s.open = f
 		s.byPath[where] = f
 		s.files = append(s.files, f)
 	}
@@ -94,6 +98,15 @@ func (s *Set) file(name []byte, others ...string) *spans {
 		s.byName[string(name)] = f
 	}
 	return f
+}
+
+// settle gives the file reported last spans of its own.
+func (s *Set) settle() {
+	if s.open != nil {
+		s.scratch = s.open.spans
+		s.open.spans = slices.Clone(s.scratch)
+		s.open = nil
+	}
 }
 
 func (s *Set) line(f *spans, number uint32, state State) error {
@@ -125,9 +138,6 @@ func (f *spans) add(s *Span, state State, pass uint32) error {
 		}
 	}
 	s.seen = pass<<2 | uint32(state)
-	if n == 0 {
-		f.spans = make([]Span, 0, 32)
-	}
 	f.spans = append(f.spans, *s)
 	f.next = 0
 	f.countPass(pass)
@@ -200,6 +210,8 @@ func placeHash(s *Span) uint32 {
 
 // Report sorts what was gathered. It refuses an empty set and profiles that contradict each other.
 func (s *Set) Report() (*Report, error) {
+	s.settle()
+	s.scratch = nil
 	report := &Report{Unit: s.unit}
 	for _, f := range s.files {
 		if f.index != nil { // it was not reported in the order of the source
