@@ -2,38 +2,47 @@ package closure
 
 import (
 	"context"
+	"sync"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/sluice-ci/sluice/internal/ocirepo"
 )
 
-// copyBlobs brings the blobs of all nodes, each once.
-func (c *Closure) copyBlobs(ctx context.Context, target *ocirepo.Repository, nodes []*Node) error {
-	g, ctx := errgroup.WithContext(ctx)
-	for _, d := range blobs(nodes) {
-		g.Go(func() error { return c.copyBlob(ctx, target, d) })
-	}
-	return g.Wait()
+// carrier brings blobs from one repository to another, each once.
+type carrier struct {
+	source, target *ocirepo.Repository
+
+	mu    sync.Mutex
+	blobs map[v1.Hash]func() error
 }
 
-func (c *Closure) copyBlob(ctx context.Context, target *ocirepo.Repository, d v1.Descriptor) error {
-	if target.Name.RegistryStr() == c.Source.Name.RegistryStr() {
-		mounted, err := target.Mount(ctx, d.Digest, c.Source.Name)
-		if err != nil || mounted {
-			return err
+// blob gives what brings a blob, and returns when it is there.
+func (c *carrier) blob(ctx context.Context, d v1.Descriptor) func() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.blobs[d.Digest] == nil {
+		c.blobs[d.Digest] = sync.OnceValue(func() error { return c.target.CopyBlob(ctx, c.source, d) })
+	}
+	return c.blobs[d.Digest]
+}
+
+// wait returns when all blobs of the nodes are there.
+func (c *carrier) wait(ctx context.Context, nodes ...*Node) error {
+	for _, n := range nodes {
+		for _, d := range n.Blobs {
+			if err := c.blob(ctx, d)(); err != nil {
+				return err
+			}
 		}
 	}
-	return target.CopyBlob(ctx, c.Source, d)
+	return nil
 }
 
 // Blobs gives the blobs of the closure, each once.
-func (c *Closure) Blobs() []v1.Descriptor { return blobs(c.Nodes) }
-
-func blobs(nodes []*Node) (all []v1.Descriptor) {
+func (c *Closure) Blobs() (all []v1.Descriptor) {
 	seen := map[v1.Hash]bool{}
-	for _, n := range nodes {
+	for _, n := range c.Nodes {
 		for _, d := range n.Blobs {
 			if !seen[d.Digest] {
 				seen[d.Digest] = true

@@ -98,7 +98,7 @@ func furnish(t *testing.T, repo *ocirepo.Repository) furnished {
 func promote(t *testing.T, client *ocirepo.Client, from, to name.Repository, root v1.Hash, tag string) (*closure.Closure, *ocirepo.Repository) {
 	t.Helper()
 	target := client.Open(to, ocirepo.Push, from)
-	c, err := closure.Discover(t.Context(), client.Open(from, ocirepo.Pull), root)
+	c, err := closure.Discover(t.Context(), client.Open(from, ocirepo.Pull).Attachments(t.Context()), root)
 	require.NoError(t, err)
 	require.NoError(t, c.Copy(t.Context(), target))
 	require.NoError(t, c.Tag(t.Context(), target, tag))
@@ -135,7 +135,7 @@ func TestCopiesIndexPlatformsReferrersAndTags(t *testing.T) {
 				require.Len(t, c.Nodes, 1+2+3+2)
 				require.Empty(t, c.Problems)
 
-				there, err := closure.Discover(t.Context(), ocirepo.New(ocirepo.Access{}).Open(to, ocirepo.Pull), f.root)
+				there, err := closure.Discover(t.Context(), ocirepo.New(ocirepo.Access{}).Open(to, ocirepo.Pull).Attachments(t.Context()), f.root)
 				require.NoError(t, err)
 				require.Equal(t, digests(c), digests(there), "the destination has the same closure")
 				head, err := remote.Head(to.Tag("v1"))

@@ -3,28 +3,12 @@ package closure
 import (
 	"context"
 	"fmt"
-	"slices"
-	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/sluice-ci/sluice/internal/ocirepo"
 )
-
-// sort puts nodes in an order that does not depend on the network.
-func (c *Closure) sort() {
-	rank := map[Role]int{Root: 0, Child: 1, Referrer: 2, Tagged: 3}
-	slices.SortFunc(c.Nodes, func(a, b *Node) int {
-		if rank[a.Role] != rank[b.Role] {
-			return rank[a.Role] - rank[b.Role]
-		}
-		if a.depth != b.depth {
-			return b.depth - a.depth
-		}
-		return strings.Compare(a.Tag+a.Manifest.Digest.Hex, b.Tag+b.Manifest.Digest.Hex)
-	})
-}
 
 // Copy brings everything but the root's own manifest to the target, and proves
 // that the target lists every referrer. [Closure.Tag] completes it.
@@ -50,104 +34,75 @@ func (c *Closure) Tag(ctx context.Context, target *ocirepo.Repository, tag strin
 	return nil
 }
 
-// Refresh brings evidence that appeared at the source since the image was copied.
-// It gives the number of manifests that were new.
-func (c *Closure) Refresh(ctx context.Context, target *ocirepo.Repository) (int, error) {
-	if target.Name.String() == c.Source.Name.String() {
-		return 0, nil
-	}
-	fresh, err := c.missing(ctx, target)
-	if err != nil || len(fresh) == 0 {
-		return 0, err
-	}
-	return len(fresh), c.copyNodes(ctx, target, fresh)
-}
-
-// missing gives the referrers and tags that the target does not have.
-func (c *Closure) missing(ctx context.Context, target *ocirepo.Repository) ([]*Node, error) {
-	if !slices.ContainsFunc(c.Nodes, func(n *Node) bool { return n.Role == Referrer || n.Role == Tagged }) {
-		return nil, nil
-	}
-	attached, err := target.Attachments(ctx)
-	if err != nil {
-		return nil, err
-	}
-	listed := map[v1.Hash]map[v1.Hash]bool{}
-	var fresh []*Node
-	for _, n := range c.Nodes {
-		switch n.Role {
-		case Referrer:
-			if listed[n.Subject] == nil {
-				if listed[n.Subject], err = referrersOf(ctx, attached, n.Subject); err != nil {
-					return nil, err
-				}
-			}
-			if !listed[n.Subject][n.Manifest.Digest] {
-				fresh = append(fresh, n)
-			}
-		case Tagged:
-			if d, err := target.Head(ctx, n.Tag); err != nil || d.Digest != n.Manifest.Digest {
-				fresh = append(fresh, n)
-			}
-		case Root, Child: // there since the image is
-		}
-	}
-	if slices.ContainsFunc(fresh, func(n *Node) bool { return len(n.Children) > 0 }) {
-		return c.Nodes, nil // a new referrer has parts of its own: they are among all
-	}
-	return fresh, nil
-}
-
 func (c *Closure) copyNodes(ctx context.Context, target *ocirepo.Repository, nodes []*Node) error {
-	if err := c.copyBlobs(ctx, target, nodes); err != nil {
-		return err
+	k := &carrier{source: c.Source, target: target, blobs: map[v1.Hash]func() error{}}
+	g, gctx := errgroup.WithContext(ctx)
+	for _, d := range (&Closure{Nodes: nodes}).Blobs() {
+		g.Go(k.blob(gctx, d))
 	}
 	// Manifests that others point to come before those that point.
-	g, gctx := errgroup.WithContext(ctx)
+	var first, inner, last []*Node
 	for _, n := range nodes {
-		if n.Role == Child && len(n.Children) == 0 {
-			g.Go(func() error { return put(gctx, target, n.Manifest.Digest.String(), n) })
+		switch {
+		case n.Role == Root: // its own manifest is the tag's
+		case len(n.Children) == 0:
+			first = append(first, n)
+		case n.Role == Child: // an index within an index is rare; the innermost stands first
+			inner = append(inner, n)
+		default:
+			last = append(last, n)
 		}
 	}
+	k.put(gctx, g, first)
 	if err := g.Wait(); err != nil {
 		return err
 	}
-	for _, n := range nodes { // an index within an index is rare; the innermost stands first
-		if n.Role == Child && len(n.Children) > 0 {
-			if err := put(ctx, target, n.Manifest.Digest.String(), n); err != nil {
-				return err
-			}
+	for _, n := range inner {
+		if _, err := target.Put(ctx, n.Manifest.Digest.String(), n.Manifest); err != nil {
+			return err
 		}
 	}
 	g, gctx = errgroup.WithContext(ctx)
-	for subject, manifests := range bySubject(nodes) {
-		g.Go(func() error { return attach(gctx, target, subject, manifests) })
-	}
-	for _, n := range nodes {
-		if n.Role == Tagged {
-			g.Go(func() error { return put(gctx, target, n.Tag, n) })
-		}
-	}
+	k.put(gctx, g, last)
 	return g.Wait()
 }
 
-func put(ctx context.Context, target *ocirepo.Repository, ref string, n *Node) error {
-	_, err := target.Put(ctx, ref, n.Manifest)
-	return err
-}
-
-func bySubject(nodes []*Node) map[v1.Hash][]ocirepo.Manifest {
-	groups := map[v1.Hash][]ocirepo.Manifest{}
+// put stores manifests, each as soon as its blobs are there.
+func (c *carrier) put(ctx context.Context, g *errgroup.Group, nodes []*Node) {
+	referrers := map[v1.Hash][]*Node{}
 	for _, n := range nodes {
-		if n.Role == Referrer {
-			groups[n.Subject] = append(groups[n.Subject], n.Manifest)
+		ref := n.Tag
+		switch n.Role {
+		case Referrer:
+			referrers[n.Subject] = append(referrers[n.Subject], n)
+			continue
+		case Child:
+			ref = n.Manifest.Digest.String()
 		}
+		g.Go(func() error {
+			if err := c.wait(ctx, n); err != nil {
+				return err
+			}
+			_, err := c.target.Put(ctx, ref, n.Manifest)
+			return err
+		})
 	}
-	return groups
+	for subject, nodes := range referrers {
+		g.Go(func() error {
+			if err := c.wait(ctx, nodes...); err != nil {
+				return err
+			}
+			return attach(ctx, c.target, subject, nodes)
+		})
+	}
 }
 
 // attach stores referrers and proves that the target lists them.
-func attach(ctx context.Context, target *ocirepo.Repository, subject v1.Hash, manifests []ocirepo.Manifest) error {
+func attach(ctx context.Context, target *ocirepo.Repository, subject v1.Hash, nodes []*Node) error {
+	var manifests []ocirepo.Manifest
+	for _, n := range nodes {
+		manifests = append(manifests, n.Manifest)
+	}
 	if err := target.Attach(ctx, subject, manifests...); err != nil {
 		return err
 	}
@@ -157,16 +112,4 @@ func attach(ctx context.Context, target *ocirepo.Repository, subject v1.Hash, ma
 			ocirepo.ErrUnavailable, target.Name, missing[0], subject)
 	}
 	return err
-}
-
-func referrersOf(ctx context.Context, attached *ocirepo.Attachments, subject v1.Hash) (map[v1.Hash]bool, error) {
-	found, err := attached.Of(ctx, subject)
-	if err != nil {
-		return nil, err
-	}
-	set := map[v1.Hash]bool{}
-	for _, r := range found.Referrers {
-		set[r.Digest] = true
-	}
-	return set, nil
 }

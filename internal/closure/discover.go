@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -25,34 +27,13 @@ type Closure struct {
 
 // Discover reads the closure of a digest: one request a manifest, and one or two
 // a manifest for what is attached to it.
-func Discover(ctx context.Context, source *ocirepo.Repository, root v1.Hash) (*Closure, error) {
-	return discover(ctx, source, root, true)
-}
-
-// DiscoverAttached reads what is attached to an image that has been copied before.
-// An image without platforms is not read again, so that the first node is missing:
-// the result is good for [Closure.Refresh] only.
-func DiscoverAttached(ctx context.Context, source *ocirepo.Repository, root v1.Descriptor) (*Closure, error) {
-	if root.MediaType.IsIndex() {
-		return Discover(ctx, source, root.Digest)
-	}
-	return discover(ctx, source, root.Digest, false)
-}
-
-func discover(ctx context.Context, source *ocirepo.Repository, root v1.Hash, whole bool) (*Closure, error) {
+func Discover(ctx context.Context, source *ocirepo.Attachments, root v1.Hash) (*Closure, error) {
 	g, ctx := errgroup.WithContext(ctx)
 	w := &walk{
-		closure: &Closure{Source: source, Root: root},
-		group:   g, seen: map[v1.Hash]bool{root: true},
+		closure: &Closure{Source: source.Repository, Root: root},
+		source:  source, group: g, seen: map[v1.Hash]bool{root: true},
 	}
-	w.attached = sync.OnceValues(func() (*ocirepo.Attachments, error) { return source.Attachments(ctx) })
-	g.Go(func() error { _, err := w.attached(); return err })
-	g.Go(func() error {
-		if !whole {
-			return w.visitAttached(ctx, root)
-		}
-		return w.visit(ctx, root.String(), &Node{Role: Root})
-	})
+	g.Go(func() error { return w.visit(ctx, root.String(), &Node{Role: Root}) })
 	if err := g.Wait(); err != nil {
 		return nil, err
 	}
@@ -61,9 +42,9 @@ func discover(ctx context.Context, source *ocirepo.Repository, root v1.Hash, who
 }
 
 type walk struct {
-	closure  *Closure
-	group    *errgroup.Group
-	attached func() (*ocirepo.Attachments, error)
+	closure *Closure
+	source  *ocirepo.Attachments
+	group   *errgroup.Group
 
 	mu   sync.Mutex
 	seen map[v1.Hash]bool
@@ -100,11 +81,7 @@ func (w *walk) visit(ctx context.Context, ref string, as *Node) error {
 }
 
 func (w *walk) visitAttached(ctx context.Context, digest v1.Hash) error {
-	tags, err := w.attached()
-	if err != nil {
-		return err
-	}
-	found, err := tags.Of(ctx, digest)
+	found, err := w.source.Of(ctx, digest)
 	if err != nil {
 		return err
 	}
@@ -145,4 +122,18 @@ func (w *walk) first(digest v1.Hash) bool {
 	}
 	w.seen[digest] = true
 	return true
+}
+
+// sort puts nodes in an order that does not depend on the network.
+func (c *Closure) sort() {
+	rank := map[Role]int{Root: 0, Child: 1, Referrer: 2, Tagged: 3}
+	slices.SortFunc(c.Nodes, func(a, b *Node) int {
+		if rank[a.Role] != rank[b.Role] {
+			return rank[a.Role] - rank[b.Role]
+		}
+		if a.depth != b.depth {
+			return b.depth - a.depth
+		}
+		return strings.Compare(a.Tag+a.Manifest.Digest.Hex, b.Tag+b.Manifest.Digest.Hex)
+	})
 }

@@ -47,11 +47,7 @@ type Signature struct {
 // another. What cannot be understood is a piece with a problem; what cannot be
 // fetched is an error, because it might be anything.
 func Collect(ctx context.Context, repo *ocirepo.Repository, digest v1.Hash) ([]Piece, error) {
-	attachments, err := repo.Attachments(ctx)
-	if err != nil {
-		return nil, err
-	}
-	attached, err := attachments.Of(ctx, digest)
+	attached, err := repo.Attachments(ctx).Of(ctx, digest)
 	if err != nil {
 		return nil, err
 	}

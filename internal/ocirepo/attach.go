@@ -57,8 +57,9 @@ func (r *Repository) Attach(ctx context.Context, subject v1.Hash, manifests ...M
 
 func (r *Repository) converge(ctx context.Context, subject v1.Hash, own []Manifest) error {
 	quiet := 0
+	listing := false // the first round writes what is our own: it has the others to look for when that is there
 	for range rounds {
-		x, tags, listable, err := r.look(ctx, subject)
+		x, tags, listable, err := r.look(ctx, subject, listing)
 		if err != nil {
 			return err
 		}
@@ -66,7 +67,7 @@ func (r *Repository) converge(ctx context.Context, subject v1.Hash, own []Manife
 		if err != nil {
 			return err
 		}
-		if len(missing) == 0 {
+		if len(missing) == 0 && listing {
 			// Without a listing the only defence is to look again after others had time to write.
 			if quiet++; listable || quiet == 3 {
 				return nil
@@ -74,6 +75,10 @@ func (r *Repository) converge(ctx context.Context, subject v1.Hash, own []Manife
 			if err := sleep(ctx, 100*time.Millisecond+rand.N(400*time.Millisecond)); err != nil {
 				return err
 			}
+			continue
+		}
+		listing = true
+		if len(missing) == 0 {
 			continue
 		}
 		quiet = 0
@@ -98,13 +103,16 @@ func (r *Repository) converge(ctx context.Context, subject v1.Hash, own []Manife
 	return fmt.Errorf("writing %q: %w: other writers changed it %d times meanwhile", r.join(Tag(subject)), ErrUnavailable, rounds)
 }
 
-// look reads the index and lists the referrer tags at the same time. Without the right
-// to list, tags are none and listable is false.
-func (r *Repository) look(ctx context.Context, subject v1.Hash) (x index, tags []string, listable bool, err error) {
+// look reads the index and, if asked to, lists the referrer tags at the same time.
+// Without the right to list, tags are none and listable is false.
+func (r *Repository) look(ctx context.Context, subject v1.Hash, list bool) (x index, tags []string, listable bool, err error) {
 	listable = true
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() (err error) { x, err = r.fallback(ctx, subject); return err })
 	g.Go(func() (err error) {
+		if !list {
+			return nil
+		}
 		tags, err = r.TagsWithPrefix(ctx, Tag(subject)+".")
 		if unsupported(err) {
 			listable, err = false, nil

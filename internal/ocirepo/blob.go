@@ -51,25 +51,25 @@ func (r *Repository) HasBlob(ctx context.Context, digest v1.Hash) (bool, error) 
 	return resp.StatusCode == http.StatusOK, nil
 }
 
-// WriteBlob stores a small blob; one that is there already costs a HEAD.
+// WriteBlob stores a small blob; one that is there already costs one request.
 func (r *Repository) WriteBlob(ctx context.Context, b []byte) (v1.Hash, error) {
 	digest := Digest(b)
-	if has, err := r.HasBlob(ctx, digest); err != nil || has {
-		return digest, err
-	}
 	d := v1.Descriptor{Digest: digest, Size: int64(len(b))}
-	return digest, r.upload(ctx, d, func() (io.ReadCloser, error) {
+	return digest, r.upload(ctx, d, r.Name, func() (io.ReadCloser, error) {
 		return io.NopCloser(bytes.NewReader(b)), nil
 	})
 }
 
-// CopyBlob streams a blob from another registry, each byte once: nothing is
-// spooled, and a source that breaks off is asked for the rest.
+// CopyBlob brings a blob of another repository. Within one registry it is mounted,
+// and no byte moves. From another registry, and where mounting is declined, it is
+// streamed, each byte once: nothing is spooled, and a source that breaks off is
+// asked for the rest.
 func (r *Repository) CopyBlob(ctx context.Context, from *Repository, d v1.Descriptor) error {
-	if has, err := r.HasBlob(ctx, d.Digest); err != nil || has {
-		return err
+	mountFrom := r.Name
+	if from.Name.RegistryStr() == r.Name.RegistryStr() {
+		mountFrom = from.Name
 	}
-	return r.upload(ctx, d, func() (io.ReadCloser, error) { return from.stream(ctx, d), nil })
+	return r.upload(ctx, d, mountFrom, func() (io.ReadCloser, error) { return from.stream(ctx, d), nil })
 }
 
 // stream reads a blob of any size. The last Read fails where the bytes do not

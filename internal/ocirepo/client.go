@@ -44,6 +44,9 @@ type Client struct {
 type host struct {
 	limit *limiter
 
+	handshake sync.Mutex
+	waiting   []*Repository // opened, and not connected yet
+
 	mu           sync.Mutex
 	referrersAPI answer
 }
@@ -80,9 +83,7 @@ type Repository struct {
 	client *Client
 	host   *host
 	scopes []string
-
-	mu   sync.Mutex
-	http *http.Client // nil until the handshake
+	http   *http.Client // nil until the handshake; host.handshake guards it
 }
 
 // Open prepares a repository; the handshake happens with the first request.
@@ -102,26 +103,58 @@ func (c *Client) Open(repo name.Repository, mode Mode, mountFrom ...name.Reposit
 		h = &host{limit: newLimiter()}
 		c.hosts[repo.RegistryStr()] = h
 	}
-	return &Repository{Name: repo, client: c, host: h, scopes: slices.Clip(scopes)}
+	r := &Repository{Name: repo, client: c, host: h, scopes: slices.Clip(scopes)}
+	h.handshake.Lock()
+	defer h.handshake.Unlock()
+	h.waiting = append(h.waiting, r)
+	return r
 }
 
-// connect does the handshake of the registry once.
+// connect does the handshake of the registry once, for all repositories that wait
+// for it and have the same credentials: one version check and one token.
 func (r *Repository) connect(ctx context.Context) (*http.Client, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+	r.host.handshake.Lock()
+	defer r.host.handshake.Unlock()
 	if r.http != nil {
 		return r.http, nil
 	}
-	auth, err := authn.Resolve(ctx, r.client.access.Keychain, r.Name)
+	auth, config, err := r.credentials(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("resolving credentials for %q: %w", r.Name, err)
 	}
-	rt, err := transport.NewWithContext(ctx, r.Name.Registry, auth, r.client.access.Transport, r.scopes)
+	var scopes []string
+	var together, waiting []*Repository
+	for _, peer := range r.host.waiting {
+		if _, c, err := peer.credentials(ctx); err != nil || c != config {
+			waiting = append(waiting, peer)
+			continue
+		}
+		together = append(together, peer)
+		scopes = append(scopes, peer.scopes...)
+	}
+	slices.Sort(scopes)
+	rt, err := transport.NewWithContext(ctx, r.Name.Registry, auth, r.client.access.Transport, slices.Compact(scopes))
 	if err != nil {
 		return nil, fmt.Errorf("connecting to %q: %w", r.Name.RegistryStr(), err)
 	}
-	r.http = &http.Client{Transport: rt}
-	return r.http, nil
+	client := &http.Client{Transport: rt}
+	for _, peer := range together {
+		peer.http = client
+	}
+	r.host.waiting = waiting
+	return client, nil
+}
+
+func (r *Repository) credentials(ctx context.Context) (authn.Authenticator, authn.AuthConfig, error) {
+	auth, err := authn.Resolve(ctx, r.client.access.Keychain, r.Name)
+	if err != nil {
+		return nil, authn.AuthConfig{}, err
+	}
+	config, err := authn.Authorization(ctx, auth)
+	if err != nil {
+		return nil, authn.AuthConfig{}, err
+	}
+	return auth, *config, nil
 }
 
 func (h *host) knows() answer {

@@ -27,6 +27,7 @@ type StatusError struct {
 	Method, URL string
 	Status      int
 	Detail      string // the registry's own words, if it had any
+	RetryAfter  string // the header: seconds or a date
 }
 
 func (e *StatusError) Error() string {

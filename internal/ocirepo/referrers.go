@@ -10,8 +10,10 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"sync"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"golang.org/x/sync/errgroup"
 )
 
 // Where a referrer was found.
@@ -35,64 +37,74 @@ type Attached struct {
 }
 
 // Attachments finds what is attached to the manifests of one repository, at one
-// listing of its tags for all of them.
+// listing of its tags for all of them. What it has found it does not ask for again.
 type Attachments struct {
-	repo   *Repository
+	Repository *Repository
+
+	list func() (listing, error)
+
+	mu    sync.Mutex
+	found map[v1.Hash]func() (Attached, error)
+}
+
+// listing is what a repository's tags say.
+type listing struct {
 	tags   []string // those that begin with "sha256-"
 	window bool     // there are too many: list them digest by digest
 	probe  bool     // listing is denied: ask for the known tags one by one
 }
 
-// Attachments lists the repository's tags for evidence.
-func (r *Repository) Attachments(ctx context.Context) (*Attachments, error) {
-	a := &Attachments{repo: r}
-	var err error
-	a.tags, err = r.TagsWithPrefix(ctx, "sha256-")
-	switch {
-	case errors.Is(err, ErrTooLarge):
-		a.tags, a.window = nil, true
-	case unsupported(err):
-		a.tags, a.probe = nil, true
-	case err != nil:
-		return nil, err
-	}
-	return a, nil
+// Attachments prepares to look for evidence; the repository's tags are listed with
+// the first look.
+func (r *Repository) Attachments(ctx context.Context) *Attachments {
+	a := &Attachments{Repository: r, found: map[v1.Hash]func() (Attached, error){}}
+	a.list = sync.OnceValues(func() (l listing, err error) {
+		l.tags, err = r.TagsWithPrefix(ctx, "sha256-")
+		switch {
+		case errors.Is(err, ErrTooLarge):
+			return listing{window: true}, nil
+		case unsupported(err):
+			return listing{probe: true}, nil
+		}
+		return l, err
+	})
+	return a
 }
 
 // Of gives the union of everything that refers to a digest.
 func (a *Attachments) Of(ctx context.Context, digest v1.Hash) (Attached, error) {
-	var out Attached
-	seen := map[v1.Hash]bool{}
-	add := func(origin string, entries []v1.Descriptor) {
-		for _, d := range entries {
-			if !seen[d.Digest] {
-				seen[d.Digest] = true
-				out.Referrers = append(out.Referrers, Referrer{d, origin})
-			}
-		}
+	a.mu.Lock()
+	look := a.found[digest]
+	if look == nil {
+		look = sync.OnceValues(func() (Attached, error) { return a.look(ctx, digest) })
+		a.found[digest] = look
 	}
-	api, problems, err := a.repo.referrersAPI(ctx, digest)
-	if err != nil {
-		return Attached{}, err
-	}
-	add(FromAPI, api)
-	out.Problems = append(out.Problems, problems...)
+	a.mu.Unlock()
+	return look()
+}
 
-	tags, err := a.tagsOf(ctx, digest)
-	if err != nil {
+func (a *Attachments) look(ctx context.Context, digest v1.Hash) (Attached, error) {
+	var listed []v1.Descriptor
+	var problems []error
+	var tags []string
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() (err error) { listed, problems, err = a.Repository.referrersAPI(gctx, digest); return err })
+	g.Go(func() (err error) { tags, err = a.tagsOf(gctx, digest); return err })
+	if err := g.Wait(); err != nil {
 		return Attached{}, err
 	}
+	out := &union{seen: map[v1.Hash]bool{}}
+	out.add(FromAPI, listed, problems)
 	var own []string
 	for _, tag := range tags {
 		switch suffix := strings.TrimPrefix(tag, Tag(digest)); {
 		case suffix == "":
-			index, err := a.repo.fallback(ctx, digest)
+			index, err := a.Repository.fallback(ctx, digest)
 			if err != nil {
 				return Attached{}, err
 			}
 			entries, problems := index.descriptors()
-			add(FromFallback, entries)
-			out.Problems = append(out.Problems, problems...)
+			out.add(FromFallback, entries, problems)
 		case referrerSuffix.MatchString(suffix):
 			own = append(own, tag)
 		case suffix[0] == '.':
@@ -100,35 +112,63 @@ func (a *Attachments) Of(ctx context.Context, digest v1.Hash) (Attached, error) 
 		}
 	}
 	for _, tag := range own {
-		if named(tag, seen) {
-			continue
-		}
-		m, err := a.repo.Manifest(ctx, tag)
-		if errors.Is(err, ErrNotFound) {
-			continue // being written
-		}
-		if err != nil {
+		if err := a.readOwn(ctx, tag, digest, out); err != nil {
 			return Attached{}, err
 		}
-		d, err := describe(m, digest)
-		if err != nil {
-			out.Problems = append(out.Problems, fmt.Errorf("reading %q: %w", a.repo.join(tag), err))
-			continue
-		}
-		add(FromTag, []v1.Descriptor{d})
 	}
-	return out, nil
+	return out.Attached, nil
+}
+
+// union gathers what several places say about one digest.
+type union struct {
+	Attached
+	seen map[v1.Hash]bool
+}
+
+func (u *union) add(origin string, entries []v1.Descriptor, problems []error) {
+	u.Problems = append(u.Problems, problems...)
+	for _, d := range entries {
+		if !u.seen[d.Digest] {
+			u.seen[d.Digest] = true
+			u.Referrers = append(u.Referrers, Referrer{d, origin})
+		}
+	}
+}
+
+// readOwn reads a referrer tag, unless another place told of its referrer.
+func (a *Attachments) readOwn(ctx context.Context, tag string, digest v1.Hash, out *union) error {
+	if named(tag, out.seen) {
+		return nil
+	}
+	m, err := a.Repository.Manifest(ctx, tag)
+	if errors.Is(err, ErrNotFound) {
+		return nil // being written
+	}
+	if err != nil {
+		return err
+	}
+	d, err := describe(m, digest)
+	if err != nil {
+		out.add(FromTag, nil, []error{fmt.Errorf("reading %q: %w", a.Repository.join(tag), err)})
+		return nil
+	}
+	out.add(FromTag, []v1.Descriptor{d}, nil)
+	return nil
 }
 
 func (a *Attachments) tagsOf(ctx context.Context, digest v1.Hash) ([]string, error) {
 	prefix := Tag(digest)
+	listed, err := a.list()
+	if err != nil {
+		return nil, err
+	}
 	switch {
-	case a.window:
-		return a.repo.TagsWithPrefix(ctx, prefix)
-	case a.probe:
+	case listed.window:
+		return a.Repository.TagsWithPrefix(ctx, prefix)
+	case listed.probe:
 		var found []string
 		for _, suffix := range []string{"", ".sig", ".att", ".sbom"} {
-			_, err := a.repo.Head(ctx, prefix+suffix)
+			_, err := a.Repository.Head(ctx, prefix+suffix)
 			if err == nil {
 				found = append(found, prefix+suffix)
 			} else if !errors.Is(err, ErrNotFound) {
@@ -138,7 +178,7 @@ func (a *Attachments) tagsOf(ctx context.Context, digest v1.Hash) ([]string, err
 		return found, nil
 	}
 	var found []string
-	for _, tag := range a.tags {
+	for _, tag := range listed.tags {
 		if strings.HasPrefix(tag, prefix) {
 			found = append(found, tag)
 		}

@@ -61,7 +61,7 @@ func (r *Repository) do(ctx context.Context, q request) (*http.Response, error) 
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
-		wait := pause(attempt, resp)
+		wait := pause(attempt, err)
 		if time.Now().Add(wait).After(deadline) {
 			return nil, fmt.Errorf("%w (%d attempts): %w", ErrUnavailable, attempt+1, err)
 		}
@@ -74,12 +74,11 @@ func (r *Repository) do(ctx context.Context, q request) (*http.Response, error) 
 }
 
 func (r *Repository) attempt(ctx context.Context, q request) (resp *http.Response, err error) {
-	slowDown := false
 	if !q.unlimited {
 		if err := r.host.limit.acquire(ctx); err != nil {
 			return nil, err
 		}
-		defer func() { r.host.limit.release(slowDown) }()
+		defer func() { r.host.limit.release(slowDown(err)) }()
 	}
 
 	ctx, watch := watchStall(ctx, r.client.access.Stall)
@@ -110,9 +109,11 @@ func (r *Repository) attempt(ctx context.Context, q request) (resp *http.Respons
 	defer resp.Body.Close()
 	body := watch.reader(resp.Body)
 	if !slices.Contains(q.accept, resp.StatusCode) {
-		slowDown = resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode == http.StatusServiceUnavailable
 		text, _ := io.ReadAll(io.LimitReader(body, 8<<10))
-		return resp, &StatusError{Method: q.method, URL: req.URL.Redacted(), Status: resp.StatusCode, Detail: detail(text)}
+		return resp, &StatusError{
+			Method: q.method, URL: req.URL.Redacted(), Status: resp.StatusCode,
+			Detail: detail(text), RetryAfter: resp.Header.Get("Retry-After"),
+		}
 	}
 	if q.read != nil {
 		return resp, q.read(resp, body)
@@ -207,14 +208,21 @@ type finalError struct{ err error }
 func (e *finalError) Error() string { return e.err.Error() }
 func (e *finalError) Unwrap() error { return e.err }
 
+// slowDown tells whether the host asked for fewer requests.
+func slowDown(err error) bool {
+	var status *StatusError
+	return errors.As(err, &status) && (status.Status == http.StatusTooManyRequests || status.Status == http.StatusServiceUnavailable)
+}
+
 // pause is how long to wait before the next attempt: what the registry asked
 // for, or exponentially longer with full jitter.
-func pause(attempt int, resp *http.Response) time.Duration {
-	if resp != nil {
-		if s, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil && s >= 0 {
+func pause(attempt int, err error) time.Duration {
+	var status *StatusError
+	if errors.As(err, &status) {
+		if s, err := strconv.Atoi(status.RetryAfter); err == nil && s >= 0 {
 			return time.Duration(s)*time.Second + rand.N(100*time.Millisecond)
 		}
-		if at, err := http.ParseTime(resp.Header.Get("Retry-After")); err == nil {
+		if at, err := http.ParseTime(status.RetryAfter); err == nil {
 			return max(0, time.Until(at)) + rand.N(100*time.Millisecond)
 		}
 	}

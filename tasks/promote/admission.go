@@ -2,12 +2,10 @@ package main
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
-	"github.com/sluice-ci/sluice/internal/closure"
 	"github.com/sluice-ci/sluice/internal/keys"
 	"github.com/sluice-ci/sluice/internal/ocirepo"
 	"github.com/sluice-ci/sluice/internal/policy"
@@ -102,24 +100,6 @@ func (m *move) admit(ctx context.Context, r *task.Run) error {
 	}
 	r.Printf("promoted %s to %s:%s by record %d", m.digest, m.target.Name, m.tag, chain.Newest.Number)
 	return nil
-}
-
-// bring copies everything but the tag. The closure is nil where the tag is at the
-// digest already, and only evidence could be new.
-func (m *move) bring(ctx context.Context, r *task.Run) (*closure.Closure, v1.Descriptor, error) {
-	before, err := m.target.Head(ctx, m.tag)
-	if err != nil && !errors.Is(err, ocirepo.ErrNotFound) {
-		return nil, v1.Descriptor{}, err
-	}
-	if before.Digest == m.digest {
-		return nil, before, m.refresh(ctx, r, before)
-	}
-	c, err := m.copy(ctx, r)
-	if err != nil {
-		return nil, v1.Descriptor{}, err
-	}
-	r.Printf("copied %s to %s with %s", m.digest, m.target.Name, c.Summary())
-	return c, c.Nodes[0].Manifest.Descriptor(), nil
 }
 
 func (m *move) verify(ctx context.Context, repo *ocirepo.Repository, at time.Time) error {

@@ -73,7 +73,7 @@ func TestKilledAtEveryRequest(t *testing.T) {
 	w.Say(t, image, w.Attestor, time.Now().Add(-time.Minute), 90)
 	root, err := v1.NewHash(image.DigestStr())
 	require.NoError(t, err)
-	source, err := closure.Discover(t.Context(), w.Repository(t, "team/app"), root)
+	source, err := closure.Discover(t.Context(), w.Repository(t, "team/app").Attachments(t.Context()), root)
 	require.NoError(t, err)
 	require.Len(t, source.Nodes, 3)
 
@@ -124,7 +124,7 @@ func requireConsistent(t *testing.T, w *evidencetest.World, policyText, place st
 	}
 	require.Equal(t, root.String(), at)
 	repo := w.Repository(t, place+"/app")
-	there, err := closure.Discover(t.Context(), repo, root)
+	there, err := closure.Discover(t.Context(), repo.Attachments(t.Context()), root)
 	require.NoError(t, err, "the tag names an image that is not complete")
 	require.Len(t, there.Nodes, 4, "image, two pieces of evidence and one record")
 	p, err := policy.Parse([]byte(policyText))

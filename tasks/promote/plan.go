@@ -14,7 +14,7 @@ import (
 // plan prints every manifest of the closure and how many bytes of blobs it has
 // that the target lacks. It writes nothing to any registry.
 func (m *move) plan(ctx context.Context, out io.Writer) error {
-	c, err := closure.Discover(ctx, m.source, m.digest)
+	c, err := closure.Discover(ctx, m.source.Attachments(ctx), m.digest)
 	if err != nil {
 		return err
 	}

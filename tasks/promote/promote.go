@@ -24,6 +24,7 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/sluice-ci/sluice/internal/closure"
 	"github.com/sluice-ci/sluice/internal/ocirepo"
@@ -135,15 +136,8 @@ func (m *move) run(ctx context.Context, r *task.Run) error {
 	if m.admission != nil {
 		return m.admit(ctx, r)
 	}
-	before, err := m.target.Head(ctx, m.tag)
-	if err != nil && !errors.Is(err, ocirepo.ErrNotFound) {
-		return err
-	}
-	if before.Digest == m.digest {
-		return m.refresh(ctx, r, before)
-	}
-	c, err := m.copy(ctx, r)
-	if err != nil {
+	c, _, err := m.bring(ctx, r)
+	if err != nil || c == nil {
 		return err
 	}
 	if err := c.Tag(ctx, m.target, m.tag); err != nil {
@@ -153,29 +147,42 @@ func (m *move) run(ctx context.Context, r *task.Run) error {
 	return nil
 }
 
-// copy brings everything but the tag.
-func (m *move) copy(ctx context.Context, r *task.Run) (*closure.Closure, error) {
-	c, err := closure.Discover(ctx, m.source, m.digest)
+// bring copies everything but the tag. The closure is nil where the tag is at the
+// digest already, and only evidence could be new.
+func (m *move) bring(ctx context.Context, r *task.Run) (*closure.Closure, v1.Descriptor, error) {
+	source, before, err := m.look(ctx)
 	if err != nil {
-		return nil, err
+		return nil, v1.Descriptor{}, err
+	}
+	if before.Digest == m.digest {
+		n, err := closure.Refresh(ctx, source, m.target, before)
+		if err != nil {
+			return nil, v1.Descriptor{}, err
+		}
+		r.Printf("%s:%s is at %s already; %d pieces of evidence were new", m.target.Name, m.tag, m.digest, n)
+		return nil, before, nil
+	}
+	c, err := closure.Discover(ctx, source, m.digest)
+	if err != nil {
+		return nil, v1.Descriptor{}, err
 	}
 	for _, p := range c.Problems {
 		r.Printf("left behind: %s", p)
 	}
-	return c, c.Copy(ctx, m.target)
+	return c, c.Nodes[0].Manifest.Descriptor(), c.Copy(ctx, m.target)
 }
 
-// refresh is what is left to do where the tag is at the digest already: bring
-// evidence that is newer than the copy.
-func (m *move) refresh(ctx context.Context, r *task.Run, root v1.Descriptor) error {
-	c, err := closure.DiscoverAttached(ctx, m.source, root)
-	if err != nil {
+// look asks at once for what is needed in any case: where the target's tag is, and
+// what is attached to the image.
+func (m *move) look(ctx context.Context) (source *ocirepo.Attachments, before v1.Descriptor, err error) {
+	source = m.source.Attachments(ctx)
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { _, err := source.Of(ctx, m.digest); return err })
+	g.Go(func() (err error) {
+		if before, err = m.target.Head(ctx, m.tag); errors.Is(err, ocirepo.ErrNotFound) {
+			err = nil
+		}
 		return err
-	}
-	n, err := c.Refresh(ctx, m.target)
-	if err != nil {
-		return err
-	}
-	r.Printf("%s:%s is at %s already; %d pieces of evidence were new", m.target.Name, m.tag, m.digest, n)
-	return nil
+	})
+	return source, before, g.Wait()
 }
