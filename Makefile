@@ -79,7 +79,6 @@ bench: ## Compare with ko, x/tools and plain SQL; writes tests/bench/results.md
 	set -a; source $(ENV); set +a
 	cd tests/bench && go run .
 	cd ../..
-	go test -run xxx -bench Parse -benchtime 1x ./internal/coverage
 	go run ./migrate/bench
 
 ##@ The cluster

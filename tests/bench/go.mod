@@ -11,6 +11,7 @@ tool (
 require (
 	github.com/google/go-containerregistry v0.22.1
 	github.com/sluice-ci/sluice v0.0.0
+	golang.org/x/tools v0.52.0
 )
 
 require (
@@ -433,7 +434,6 @@ require (
 	golang.org/x/term v0.48.0 // indirect
 	golang.org/x/text v0.43.0 // indirect
 	golang.org/x/time v0.16.0 // indirect
-	golang.org/x/tools v0.52.0 // indirect
 	golang.org/x/xerrors v0.0.0-20240903120638-7835f813f4da // indirect
 	gomodules.xyz/jsonpatch/v2 v2.5.0 // indirect
 	gonum.org/v1/gonum v0.17.0 // indirect

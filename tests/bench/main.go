@@ -26,13 +26,14 @@ var sections = []section{
 	{"sbom", benchSBOM},
 	{"start", benchStart},
 	{"pipeline", benchPipeline},
+	{"coverage", benchCoverage},
 	{"cluster", benchCluster},
 }
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	only := flag.String("only", "build,promote,sbom,start,pipeline", "sections to run, comma-separated: build, promote, sbom, start, pipeline, cluster (restarts the cluster, first with empty caches)")
+	only := flag.String("only", "build,promote,sbom,start,pipeline,coverage", "sections to run, comma-separated: build, promote, sbom, start, pipeline, coverage, cluster (restarts the cluster, first with empty caches)")
 	out := flag.String("out", "results.md", "file to write the figures to")
 	flag.Parse()
 	r := newReport()
