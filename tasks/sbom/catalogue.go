@@ -114,11 +114,9 @@ func (o *options) scan(ctx context.Context, s subject, limited limitedImage, scr
 	}
 	from := stereoscopesource.New(unpacked, stereoscopesource.ImageConfig{Reference: s.String()})
 	defer from.Close()
-	texts, err := licenceTexts()
-	if err != nil {
+	if ctx, err = withLicences(ctx); err != nil {
 		return nil, task.Undecided("preparing to recognise licences: %w", err)
 	}
-	ctx = withTexts{ctx, texts}
 	found, err := syft.CreateSBOM(ctx, from, o.config())
 	if err := errors.Join(err, ctx.Err()); err != nil {
 		return nil, task.Undecided("looking into %s: %w", s, err)

@@ -64,6 +64,10 @@ func ecosystems(t testing.TB) map[string]struct {
 		"python": {files{
 			"usr/lib/python3/site-packages/requests-2.32.3.dist-info/METADATA": []byte("Metadata-Version: 2.1\nName: requests\nVersion: 2.32.3\nLicense: Apache-2.0\n\nHTTP\n"),
 			"usr/lib/python3/site-packages/requests-2.32.3.dist-info/RECORD":   []byte("requests/__init__.py,,\n"),
+			// known by its text alone
+			"usr/lib/python3/site-packages/sluice-1.0.dist-info/METADATA": []byte("Metadata-Version: 2.4\nName: sluice\nVersion: 1.0\nLicense-File: LICENSE\n\n"),
+			"usr/lib/python3/site-packages/sluice-1.0.dist-info/RECORD":   []byte("sluice-1.0.dist-info/LICENSE,,\n"),
+			"usr/lib/python3/site-packages/sluice-1.0.dist-info/LICENSE":  read(t, "..", "..", "LICENSE"),
 		}, "requests 2.32.3"},
 		"node": {files{
 			"app/node_modules/left-pad/package.json": []byte(`{"name":"left-pad","version":"1.3.0","license":"WTFPL"}`),
@@ -109,8 +113,8 @@ func validate(t testing.TB, schema *jsonschema.Schema, data []byte) {
 	require.NoError(t, schema.Validate(document))
 }
 
-// stock lists what syft finds by itself, from the reference on, with its own settings.
-func stock(t testing.TB, ref string) (list []string) {
+// stock lists what syft finds by itself, from the reference on, with its own settings, and the licences of all of it.
+func stock(t testing.TB, ref string) (list []string, said map[string]int) {
 	t.Helper()
 	config := syft.DefaultGetSourceConfig().WithSources("registry").
 		WithRegistryOptions(&image.RegistryOptions{InsecureUseHTTP: true})
@@ -124,7 +128,7 @@ func stock(t testing.TB, ref string) (list []string) {
 		list = append(list, line(p))
 	}
 	slices.Sort(list)
-	return list
+	return list, licences(found.Artifacts.Packages)
 }
 
 func line(p pkg.Package) string {
@@ -147,7 +151,14 @@ func TestEveryEcosystemIsFoundAsStockSyftFindsIt(t *testing.T) {
 			code, _, stderr := execute(t, "--reports="+reports, "--image="+ref)
 			require.Zero(t, code, stderr)
 			ours := listed(t, read(t, reports, "sbom.cdx.json"))
-			require.Equal(t, stock(t, ref), ours)
+			theirs, said := stock(t, ref)
+			require.Equal(t, theirs, ours)
+			var told told
+			require.NoError(t, json.Unmarshal(read(t, reports, "sbom.json"), &told))
+			require.Equal(t, said, told.Platforms[0].Licences)
+			if name == "python" {
+				require.Equal(t, 2, said["Apache-2.0"], "one says so, one has the text: %v", said)
+			}
 			require.True(t, slices.ContainsFunc(ours, func(l string) bool { return strings.Contains(l, ecosystem.finds) }), "%s in %v", ecosystem.finds, ours)
 			validate(t, spdx, read(t, reports, "sbom.spdx.json"))
 			validate(t, cyclonedx, read(t, reports, "sbom.cdx.json"))

@@ -2,26 +2,39 @@ package main
 
 import (
 	"context"
-	"sync"
+	_ "unsafe" // for the links below
 
 	"github.com/anchore/syft/syft"
+	"github.com/google/licensecheck"
 )
 
-// licenceTexts prepares to recognise licences by their texts, once a process: it takes as long as looking through a small
-// image does. Syft keeps what it prepares in a context.
-var licenceTexts = sync.OnceValues(func() (context.Context, error) {
-	return syft.SetContextLicenseScanner(context.Background(), syft.DefaultCreateSBOMConfig().Licenses)
-})
+// Syft prepares to recognise licences by their texts before it looks at anything, which takes three times as long as
+// looking through a Go program, whose licences are in no text. [licensecheck.Scan] does the same with the same texts, but
+// prepares when it is first called. Syft takes another scanner than its own from its tests only, so its two functions are
+// linked to; the linker fails if a version of syft lacks them, and a test compares what is found.
 
-// withTexts is a context that has the licence texts too.
-type withTexts struct {
-	context.Context
-	texts context.Context
-}
-
-func (w withTexts) Value(key any) any {
-	if v := w.Context.Value(key); v != nil {
-		return v
+// withLicences returns a context in which syft recognises licences by their texts when it meets one.
+func withLicences(ctx context.Context) (context.Context, error) {
+	scanner, err := newLicenceScanner(&licenceScannerConfig{
+		coverageThreshold: syft.DefaultCreateSBOMConfig().Licenses.Coverage, scan: licensecheck.Scan,
+	})
+	if err != nil {
+		return nil, err
 	}
-	return w.texts.Value(key)
+	return setLicenceScanner(ctx, scanner), nil
 }
+
+// licenceScannerConfig has the fields of syft's licenses.ScannerConfig.
+type licenceScannerConfig struct {
+	coverageThreshold float64
+	scan              func([]byte) licensecheck.Coverage
+}
+
+// licenceScanner stands for syft's licenses.Scanner: it is passed on and never called here.
+type licenceScanner interface{ FindEvidence() }
+
+//go:linkname newLicenceScanner github.com/anchore/syft/internal/licenses.NewScanner
+func newLicenceScanner(*licenceScannerConfig) (licenceScanner, error)
+
+//go:linkname setLicenceScanner github.com/anchore/syft/internal/licenses.SetContextLicenseScanner
+func setLicenceScanner(context.Context, licenceScanner) context.Context

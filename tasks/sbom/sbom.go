@@ -117,7 +117,6 @@ func (o *options) openCache(client *registry.Client) (*cache, error) {
 // catalogueAll looks into every image, one after the other so that disk and memory are those of one. The document of the
 // whole comes last: of an index, or of the one image there is.
 func (o *options) catalogueAll(ctx context.Context, r *task.Run, cache *cache, subjects *subjects) ([]*catalogue, error) {
-	go licenceTexts() // while the layers come in
 	var all []*catalogue
 	for _, image := range subjects.images {
 		c, err := o.catalogueImage(ctx, r, cache, image)

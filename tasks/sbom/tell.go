@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/anchore/syft/syft/pkg"
+
 	"github.com/sluice-ci/sluice/internal/evidence"
 	"github.com/sluice-ci/sluice/internal/registry"
 	"github.com/sluice-ci/sluice/internal/task"
@@ -42,7 +44,7 @@ type toldLayer struct {
 
 // tellPlatform sums up one image.
 func tellPlatform(c *catalogue) (toldPlatform, error) {
-	t := toldPlatform{Platform: c.platform, Digest: c.descriptor.Digest.String(), Packages: c.packages(), Licences: map[string]int{}}
+	t := toldPlatform{Platform: c.platform, Digest: c.descriptor.Digest.String(), Packages: c.packages()}
 	manifest, err := c.image.Manifest()
 	if err != nil {
 		return t, err
@@ -67,6 +69,15 @@ func tellPlatform(c *catalogue) (toldPlatform, error) {
 				t.Layers[n].Packages++
 			}
 		}
+	}
+	t.Licences = licences(c.found.Artifacts.Packages)
+	return t, nil
+}
+
+// licences counts packages by what they say of their licence.
+func licences(packages *pkg.Collection) map[string]int {
+	count := map[string]int{}
+	for p := range packages.Enumerate() {
 		said := map[string]bool{}
 		for _, l := range p.Licenses.ToSlice() {
 			said[cmp.Or(l.SPDXExpression, l.Value)] = true
@@ -75,10 +86,10 @@ func tellPlatform(c *catalogue) (toldPlatform, error) {
 			said["none"] = true
 		}
 		for licence := range said {
-			t.Licences[licence]++
+			count[licence]++
 		}
 	}
-	return t, nil
+	return count
 }
 
 type toldDocument struct {
