@@ -35,9 +35,9 @@ func TestARunnerKilledAtEveryStatementCompletesOnRerun(t *testing.T) {
 	onSome(t, pgtest.Newest, func(t *testing.T, s *pgtest.Server) {
 		w := newWorld(t, s, people, migrate.Options{})
 		killed := filepath.Join(t.TempDir(), "killed")
-		old := w.writers(2, "people", oldWrite)
+		old := w.writers(2, oldWrite)
 		kills := w.life("1_split", splitYAML, killed, "expand", "backfill")
-		fresh := w.writers(1, "people", newWrite)
+		fresh := w.writers(1, newWrite)
 		require.Zero(t, w.number(splitWrong), "every row is up(old)")
 		kills += w.life("1_split", splitYAML, killed, "switch")
 		old.stop()
@@ -66,7 +66,7 @@ func TestARunnerKilledAtEveryStatementRollsBackOnRerun(t *testing.T) {
 		w := newWorld(t, s, people, migrate.Options{})
 		shape := w.shape()
 		killed := filepath.Join(t.TempDir(), "killed")
-		old := w.writers(2, "people", oldWrite)
+		old := w.writers(2, oldWrite)
 		kills := w.life("1_split", splitYAML, killed, "expand", "backfill", "switch", "rollback")
 		require.Equal(t, shape, w.shape())
 		kills += w.life("1_split", splitYAML, "", "expand", "backfill", "switch")
@@ -138,7 +138,7 @@ func newWrite(ctx context.Context, db *pgx.Conn, id int, insert bool, first, las
 
 var nextWriter = 0
 
-func (w *world) writers(n int, table string, f write) *writers {
+func (w *world) writers(n int, f write) *writers {
 	ctx, cancel := context.WithCancel(w.ctx)
 	ws := &writers{t: w.t, cancel: cancel, names: map[int]string{}}
 	w.t.Cleanup(cancel)

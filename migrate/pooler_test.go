@@ -37,10 +37,10 @@ func TestBehindPgBouncerTheApplicationKeepsBothShapesAndTheMigrationRefuses(t *t
 	w.use("1_split", splitYAML)
 	direct := w.dsn
 	w.dsn = dsn // the writers go through the pooler
-	old := w.writers(4, "people", oldWrite)
+	old := w.writers(4, oldWrite)
 	w.expand()
 	w.backfill()
-	fresh := w.writers(2, "people", newWrite)
+	fresh := w.writers(2, newWrite)
 	w.switchReads()
 	time.Sleep(200 * time.Millisecond)
 	old.stop()

@@ -20,63 +20,82 @@ import (
 
 var seed = flag.Uint64("seed", 0, "run only the random sequence of this seed")
 
-// A shape is how one application version stores two values of a row: a text of two words, and a number.
+// A shape is how one application version stores two values of a row: a text of two words in the table r, and a number in r or in r2, which
+// has a row for each of r's.
 type shape struct {
 	words  []string // one column, or two
 	number string
 	kind   string // type of the number
+	table  string // of the number
 	extra  bool   // whether the column extra must be given
 }
 
-// set is the list of assignments of an update, with the words as $2 and $3 and the number as $4.
-func (s shape) columns() (names, values []string) {
-	names, values = []string{s.words[0], s.number}, []string{"$2::text || ' ' || $3::text", "$4::text::" + s.kind}
-	if len(s.words) == 2 {
-		names, values = []string{s.words[0], s.words[1], s.number}, []string{"$2::text", "$3::text", "$4::text::" + s.kind}
+// columns lists what the application writes into a table, as names and values.
+func (s shape) columns(table string) (names, values []string) {
+	if table == "r" {
+		names, values = []string{s.words[0]}, []string{"@a::text || ' ' || @b::text"}
+		if len(s.words) == 2 {
+			names, values = s.words, []string{"@a::text", "@b::text"}
+		}
+	}
+	if table == s.table {
+		names, values = append(names[:len(names):len(names)], s.number), append(values, "@number::text::"+s.kind)
 	}
 	return names, values
 }
 
-func (s shape) update() string {
-	names, values := s.columns()
-	var set []string
-	for i := range names {
-		set = append(set, names[i]+" = "+values[i])
+func (s shape) update() []string {
+	var statements []string
+	for _, table := range []string{"r", "r2"} {
+		names, values := s.columns(table)
+		if len(names) == 0 {
+			continue
+		}
+		statements = append(statements, fmt.Sprintf("UPDATE %s SET n = n + 1, (%s) = ROW(%s) WHERE id = @id", table, strings.Join(names, ", "), strings.Join(values, ", ")))
 	}
-	return "UPDATE r SET n = n + 1, " + strings.Join(set, ", ") + " WHERE id = $1"
+	return statements
 }
 
-func (s shape) insert() string {
-	names, values := s.columns()
-	if s.extra {
-		names, values = append(names, "extra"), append(values, "'given'")
+func (s shape) insert() []string {
+	var statements []string
+	for _, table := range []string{"r", "r2"} {
+		names, values := s.columns(table)
+		if s.extra && table == "r" {
+			names, values = append(names, "extra"), append(values, "'given'")
+		}
+		statements = append(statements, fmt.Sprintf("INSERT INTO %s (%s) VALUES (%s)", table, strings.Join(append([]string{"id"}, names...), ", "), strings.Join(append([]string{"@id"}, values...), ", ")))
 	}
-	return "INSERT INTO r (id, " + strings.Join(names, ", ") + ") VALUES ($1, " + strings.Join(values, ", ") + ")"
+	return statements
 }
 
 func (s shape) read() string {
-	return "SELECT /* sluice */ id, " + strings.Join(s.words, " || ' ' || ") + ", " + s.number + "::text FROM r"
+	return "SELECT /* sluice */ r.id, " + strings.Join(s.words, " || ' ' || ") + ", " + s.table + "." + s.number + "::text FROM r JOIN r2 ON r2.id = r.id"
 }
 
 // next picks an operation and gives the shape after it.
 func (s shape) next(r *rand.Rand, step int) (yaml string, after shape) {
 	after = s
 	column := fmt.Sprintf("c%d", step)
-	switch r.IntN(6) {
+	switch r.IntN(7) {
 	case 0:
 		after.number, after.kind = column, []string{"bigint", "numeric", "text", "int"}[r.IntN(4)]
-		return fmt.Sprintf("operations: [{changeType: {table: r, column: %s, to: %s, type: %s}}]", s.number, column, after.kind), after
+		return fmt.Sprintf("operations: [{changeType: {table: %s, column: %s, to: %s, type: %s}}]", s.table, s.number, column, after.kind), after
 	case 1:
 		after.number = column
-		return fmt.Sprintf("operations: [{renameColumn: {table: r, column: %s, to: %s}}]", s.number, column), after
+		return fmt.Sprintf("operations: [{renameColumn: {table: %s, column: %s, to: %s}}]", s.table, s.number, column), after
 	case 2:
 		return fmt.Sprintf("operations: [{addColumn: {table: r, column: %s, type: uuid, default: gen_random_uuid(), notNull: true}}]", column), s
 	case 3:
-		yaml = fmt.Sprintf("operations: [{createIndex: {table: r, name: i%d, columns: [%s]}}", step, s.number)
+		yaml = fmt.Sprintf("operations: [{createIndex: {table: %s, name: i%d, columns: [%s]}}", s.table, step, s.number)
 		if !s.extra {
 			yaml, after.extra = yaml+", {setNotNull: {table: r, column: extra, up: \"'e' || id\"}}", true
 		}
 		return yaml + "]", after
+	case 4:
+		if s.table == "r" {
+			after.table, after.number = "r2", column
+			return fmt.Sprintf("operations: [{moveColumn: {table: r, column: %s, into: r2, by: [id], as: %s}}]", s.number, column), after
+		}
 	}
 	if len(s.words) == 1 {
 		after.words = []string{column + "a", column + "b"}
@@ -109,13 +128,14 @@ func TestRandomSequencesLoseNothingWhileApplicationsWrite(t *testing.T) {
 // and clients of both application versions that write all the while.
 func sequence(t *testing.T, s *pgtest.Server, seed uint64) {
 	r := rand.New(rand.NewPCG(seed, 7))
-	w := newWorld(t, s, `CREATE TABLE r (id int PRIMARY KEY, words text NOT NULL, number int NOT NULL, extra text, n int NOT NULL DEFAULT 0);
-		INSERT INTO r SELECT i, 'f' || i || ' l' || i, i, CASE WHEN i % 3 = 0 THEN 'x' END FROM generate_series(1, 1200) i`, migrate.Options{})
+	w := newWorld(t, s, `CREATE TABLE r (id int PRIMARY KEY, words text NOT NULL, number int, extra text, n int NOT NULL DEFAULT 0);
+		CREATE TABLE r2 (id int PRIMARY KEY REFERENCES r, n int NOT NULL DEFAULT 0);
+		INSERT INTO r SELECT i, 'f' || i || ' l' || i, i, CASE WHEN i % 3 = 0 THEN 'x' END FROM generate_series(1, 1200) i; INSERT INTO r2 SELECT id FROM r`, migrate.Options{})
 	m := &random{world: w, r: r, want: map[int][2]string{}}
 	for i := 1; i <= 1200; i++ {
 		m.want[i] = [2]string{fmt.Sprintf("f%d l%d", i, i), fmt.Sprint(i)}
 	}
-	now := shape{words: []string{"words"}, number: "number", kind: "int"}
+	now := shape{words: []string{"words"}, number: "number", kind: "int", table: "r"}
 	for step := 1; step <= 3 && !t.Failed(); step++ {
 		yaml, after := now.next(r, step)
 		w.use(fmt.Sprintf("%d_step", step), yaml)
@@ -211,13 +231,21 @@ func (m *random) clients(s shape, n int) (stop func()) {
 		done.Go(func() {
 			defer db.Close(context.Background())
 			for i := 0; ctx.Err() == nil; i++ {
-				id, sql := 1+random.IntN(60)*20+number%20, s.update()
+				id, statements := 1+random.IntN(60)*20+number%20, s.update()
 				if random.IntN(8) == 0 {
-					id, sql = 10000*number+i, s.insert()
+					id, statements = 10000*number+i, s.insert()
 				}
 				a, b, c := randomWord(random), randomWord(random), fmt.Sprint(random.IntN(1000))
-				if _, err := db.Exec(m.ctx, sql, pgx.QueryExecModeExec, id, a, b, c); err != nil {
-					m.t.Errorf("%s: %v", sql, err)
+				err := pgx.BeginFunc(m.ctx, db, func(tx pgx.Tx) error {
+					for _, sql := range statements {
+						if _, err := tx.Exec(m.ctx, sql, pgx.QueryExecModeExec, pgx.NamedArgs{"id": id, "a": a, "b": b, "number": c}); err != nil {
+							return fmt.Errorf("%s: %w", sql, err)
+						}
+					}
+					return nil
+				})
+				if err != nil {
+					m.t.Error(err)
 					return
 				}
 				m.mu.Lock()

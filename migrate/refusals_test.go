@@ -36,6 +36,11 @@ func TestAPlanRefusesWhatItCannotCarryThroughAndSaysWhatToDo(t *testing.T) {
 		{"an index on a partitioned table", "CREATE TABLE t (a int PRIMARY KEY) PARTITION BY RANGE (a)", "createIndex: {table: t, name: i, columns: [a]}", "is partitioned", "ATTACH PARTITION"},
 		{"an index of a constraint", "CREATE TABLE t (a int PRIMARY KEY)", "dropIndex: {name: t_pkey}", "belongs to a constraint", "drop the constraint"},
 		{"a table that others refer to", "CREATE TABLE t (a int PRIMARY KEY); CREATE TABLE u (a int REFERENCES t)", "dropTable: {table: t}", "of public.u refers to table", "referring column or table first"},
+		{"a column that moves to rows that share one", "CREATE TABLE t (id int PRIMARY KEY, c text); CREATE TABLE u (id int PRIMARY KEY, t int REFERENCES t)", "moveColumn: {table: t, column: c, into: u, by: [t], as: d}", `t of "public.u" is not unique`, "addUnique"},
+		{"a column that moves where nothing refers from", "CREATE TABLE t (id int PRIMARY KEY, c text); CREATE TABLE u (id int PRIMARY KEY)", "moveColumn: {table: t, column: c, into: u, by: [id], as: d}", `no foreign key leads from id of "public.u"`, "addForeignKey"},
+		{"a column that moves along a reference that comes late", "CREATE TABLE t (id int PRIMARY KEY, c text); CREATE TABLE u (id int PRIMARY KEY REFERENCES t DEFERRABLE)", "moveColumn: {table: t, column: c, into: u, by: [id], as: d}", "is deferrable", "NOT DEFERRABLE"},
+		{"a column that moves and must have a value", "CREATE TABLE t (id int PRIMARY KEY, c text NOT NULL); CREATE TABLE u (id int PRIMARY KEY REFERENCES t)", "moveColumn: {table: t, column: c, into: u, by: [id], as: d}", "adds the row before the one that holds the value", "dropNotNull"},
+		{"a column that moves to a table of the same name", "CREATE SCHEMA s; CREATE TABLE t (id int PRIMARY KEY, c text); CREATE TABLE s.t (id int PRIMARY KEY REFERENCES t)", "moveColumn: {table: t, column: c, into: s.t, by: [id], as: d}", `both tables bear the name "t"`, "rename one"},
 		{"a table with row security under a new name", "CREATE TABLE t (a int PRIMARY KEY); ALTER TABLE t ENABLE ROW LEVEL SECURITY", "renameTable: {table: t, to: u}", "has row security", "raw SQL"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -72,6 +72,9 @@ type Constraint struct {
 	Columns    []int16
 	Def        string
 	Referring  string
+	Refers     uint32  // table that a foreign key of this one refers to
+	To         []int16 // its columns
+	Deferrable bool
 	Validated  bool
 	Expression string
 }

@@ -71,7 +71,7 @@ func (t *Table) keyOf(x Index) []string {
 func (t *Table) readConstraints(ctx context.Context, q Querier) error {
 	rows, err := q.Query(ctx, `SELECT conname, CASE WHEN confrelid = $1 AND contype = 'f' AND conrelid <> $1 THEN 'r' ELSE contype::text END,
 			CASE WHEN confrelid = $1 AND contype = 'f' AND conrelid <> $1 THEN confkey ELSE coalesce(conkey, '{}') END,
-			pg_catalog.pg_get_constraintdef(oid), conrelid::regclass::text, convalidated,
+			pg_catalog.pg_get_constraintdef(oid), conrelid::regclass::text, confrelid, coalesce(confkey, '{}'), condeferrable, convalidated,
 			coalesce(pg_catalog.pg_get_expr(conbin, conrelid), '')
 		FROM pg_catalog.pg_constraint
 		WHERE (conrelid = $1 OR confrelid = $1) AND contype <> 't' AND contype <> 'n' ORDER BY conname, oid`, t.OID)
@@ -79,7 +79,7 @@ func (t *Table) readConstraints(ctx context.Context, q Querier) error {
 		return err
 	}
 	t.Constraints, err = pgx.CollectRows(rows, func(r pgx.CollectableRow) (c Constraint, err error) {
-		return c, r.Scan(&c.Name, &c.Kind, &c.Columns, &c.Def, &c.Referring, &c.Validated, &c.Expression)
+		return c, r.Scan(&c.Name, &c.Kind, &c.Columns, &c.Def, &c.Referring, &c.Refers, &c.To, &c.Deferrable, &c.Validated, &c.Expression)
 	})
 	return err
 }

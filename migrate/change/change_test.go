@@ -36,6 +36,7 @@ func TestParseRefusesWhatHasNoMeaningAndSaysWhatToWrite(t *testing.T) {
 		{"a type with more", "1_x", "operations: [{addColumn: {table: t, column: c, type: int not null}}]", "holds more than a type"},
 		{"a change of type in its own place", "1_x", "operations: [{changeType: {table: t, column: c, to: c, type: int}}]", "must differ from column"},
 		{"up without a new name", "1_x", "operations: [{changeType: {table: t, column: c, type: int, up: x}}]", "need to, the name of the new column"},
+		{"a move without a new name", "1_x", "operations: [{moveColumn: {table: t, column: c, into: u, by: [id], as: c}}]", "as must differ from column"},
 		{"an index on nothing", "1_x", "operations: [{createIndex: {table: t, name: i}}]", "give columns or expression"},
 		{"an unknown index method", "1_x", "operations: [{createIndex: {table: t, name: i, columns: [a], method: b-tree}}]", "is none of btree"},
 		{"a foreign key of unequal sides", "1_x", "operations: [{addForeignKey: {table: t, name: k, columns: [a, b], references: r, to: [a]}}]", "differ in number"},

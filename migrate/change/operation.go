@@ -14,6 +14,7 @@ type Operation struct {
 	ChangeType    *ChangeType    `json:"changeType,omitempty" doc:"Give a column a new type, under a new name; both live until contract."`
 	SplitColumn   *SplitColumn   `json:"splitColumn,omitempty" doc:"Split one column into several."`
 	MergeColumns  *MergeColumns  `json:"mergeColumns,omitempty" doc:"Merge several columns into one."`
+	MoveColumn    *MoveColumn    `json:"moveColumn,omitempty" doc:"Move a column to a table that refers to this one, a row to a row."`
 	SetNotNull    *SetNotNull    `json:"setNotNull,omitempty" doc:"Forbid NULL in a column."`
 	DropNotNull   *DropNotNull   `json:"dropNotNull,omitempty" doc:"Allow NULL in a column."`
 	SetDefault    *SetDefault    `json:"setDefault,omitempty" doc:"Set a column's default for rows to come."`
@@ -78,6 +79,18 @@ type MergeColumns struct {
 	Table   string      `json:"table" doc:"Table, or schema.table."`
 	Columns []OldColumn `json:"columns" doc:"Present columns, each with the expression that restores it."`
 	Into    NewColumn   `json:"into" doc:"The column that takes their place."`
+}
+
+// MoveColumn moves a column to another table.
+type MoveColumn struct {
+	Table  string   `json:"table" doc:"Table that holds the column, or schema.table."`
+	Column string   `json:"column" doc:"Present column. It must allow NULL: a new version adds the row here before the one that holds the value."`
+	Into   string   `json:"into" doc:"Table that the column moves to, or schema.table."`
+	By     []string `json:"by" doc:"Columns of that table with a foreign key to this one; they must be unique, so that a row belongs to a row."`
+	As     string   `json:"as" doc:"Name of the column there."`
+	Type   string   `json:"type,omitempty" doc:"SQL type there. Default: as it is here."`
+	Up     string   `json:"up,omitempty" doc:"SQL expression over the row of this table for the new value. Default: the column."`
+	Down   string   `json:"down,omitempty" doc:"SQL expression over the row of the other table for the old value. Default: the column."`
 }
 
 // NewColumn is a column that replaces an old one.

@@ -54,6 +54,7 @@ var templates = map[string]string{
         - {name: last_name, type: text, up: "substr(name, length(split_part(name, ' ', 1)) + 2)"}
       down: concat_ws(' ', first_name, nullif(last_name, ''))
 `,
+	"moveColumn":  "  - moveColumn: {table: customers, column: phone, into: contacts, by: [customer_id], as: phone_number}\n",
 	"dropColumn":  "  - dropColumn: {table: customers, column: fax}\n",
 	"setNotNull":  "  - setNotNull: {table: customers, column: email, up: \"''\"}\n",
 	"createIndex": "  - createIndex: {table: customers, name: customers_email_idx, columns: [email]}\n",

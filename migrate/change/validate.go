@@ -10,8 +10,8 @@ import (
 // expressions are the keys whose value is an SQL expression; names those whose value is an identifier.
 var (
 	expressions = []string{"up", "down", "default", "check", "where", "expression"}
-	names       = []string{"column", "name", "to", "columns", "include", "primaryKey"}
-	tables      = []string{"table", "references", "enum"}
+	names       = []string{"column", "name", "to", "as", "by", "columns", "include", "primaryKey"}
+	tables      = []string{"table", "into", "references", "enum"}
 	methods     = []string{"", "btree", "hash", "gin", "gist", "brin", "spgist"}
 	onDelete    = []string{"", "NO ACTION", "RESTRICT", "CASCADE", "SET NULL", "SET DEFAULT"}
 )
@@ -138,6 +138,10 @@ func (c *Change) checkMeaning(o Operation) error {
 		}
 		if op.To == "" && (op.Up != "" || op.Down != "") {
 			return fmt.Errorf("up and down need to, the name of the new column: both live until contract")
+		}
+	case *MoveColumn:
+		if op.As == op.Column {
+			return fmt.Errorf("as must differ from column: a statement that joins the tables could not be told from one that reads the old column")
 		}
 	case *CreateIndex:
 		if (len(op.Columns) > 0) == (op.Expr != "") {

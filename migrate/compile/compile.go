@@ -82,6 +82,8 @@ func (b *builder) operation(o change.Operation) error {
 		return b.splitColumn(op)
 	case *change.MergeColumns:
 		return b.mergeColumns(op)
+	case *change.MoveColumn:
+		return b.moveColumn(op)
 	case *change.SetNotNull:
 		return b.setNotNull(op)
 	case *change.DropNotNull:

@@ -46,7 +46,7 @@ func (d derive) function(b *builder) string {
 			before.eval("      ", []string{"sluice_value"}, []string{d.expr}), same("OLD."+col, "sluice_value", d.column.BaseType),
 			now.eval("        ", []string{"sluice_value"}, []string{d.expr}), col)
 	}
-	return b.functionSQL(declare, body+"  END IF;\n", d.displaces)
+	return b.functionSQL(b.function(""), declare, body+"  END IF;\n", d.displaces)
 }
 
 // record notes a replaced NULL in the engine's own table; the function runs with the migrator's rights for that.

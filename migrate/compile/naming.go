@@ -28,13 +28,13 @@ func fit(name string) string {
 // Tombstone is the name that a column or table bears between the two steps of contract.
 func Tombstone(name string) string { return fit("sluice_dropped_" + name) }
 
-// function is the qualified name of this operation's trigger function.
-func (b *builder) function() string {
+// function is the qualified name of this operation's trigger function; a part tells several apart.
+func (b *builder) function(part string) string {
 	schema := StateSchema
 	if b.scratch != nil {
 		schema = b.scratch[b.change.Schema]
 	}
-	return quote(schema) + "." + quote(fmt.Sprintf("dual_%s_%02d", b.change.Version, b.op))
+	return quote(schema) + "." + quote(fmt.Sprintf("dual_%s_%02d%s", b.change.Version, b.op, part))
 }
 
 // trigger begins with a tilde, the last printable character of ASCII: triggers fire in the order of their

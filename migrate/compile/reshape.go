@@ -131,7 +131,7 @@ func (r reshape) dualFunction(b *builder, renamed map[string]string) string {
 	}
 	body := in.eval("  ", downs, downExprs) + strings.Join(assignDown, "")
 	if renamed != nil { // under the tombstone only the new side is written
-		return b.functionSQL(declare.String(), body, false)
+		return b.functionSQL(b.function(""), declare.String(), body, false)
 	}
 	declare.WriteString("  sluice_forward boolean := false;\n  sluice_both boolean := false;\n  sluice_unset boolean := false;\n  sluice_old boolean;\n  sluice_new boolean;\n")
 	body = fmt.Sprintf(`  IF TG_OP = 'INSERT' THEN
@@ -158,7 +158,7 @@ func (r reshape) dualFunction(b *builder, renamed map[string]string) string {
 `, r.unset("NEW", r.new), r.given("NEW", r.old), r.changed(r.old), r.changed(r.new), notBackfilling, r.unset("OLD", r.new),
 		in.eval("    ", ups, upExprs), strings.Join(assignUp, ""), in.eval("      ", ups, upExprs), and(equal),
 		in.eval("    ", ups, upExprs), strings.Join(assignUnset, "")) + body
-	return b.functionSQL(declare.String(), body, false)
+	return b.functionSQL(b.function(""), declare.String(), body, false)
 }
 
 func (r reshape) unset(record string, s []side) string {

@@ -46,7 +46,7 @@ func (s scope) eval(indent string, variables, exprs []string) string {
 
 // functionSQL wraps a body into CREATE OR REPLACE FUNCTION. The search path is pinned: an expression must mean the same for
 // every session of the application, whatever path it has set.
-func (b *builder) functionSQL(declare, body string, definer bool) string {
+func (b *builder) functionSQL(name, declare, body string, definer bool) string {
 	security := ""
 	if definer {
 		security = " SECURITY DEFINER"
@@ -56,7 +56,7 @@ func (b *builder) functionSQL(declare, body string, definer bool) string {
 		tag = "$x" + tag[1:]
 	}
 	return fmt.Sprintf("CREATE OR REPLACE FUNCTION %s() RETURNS trigger LANGUAGE plpgsql%s SET search_path = %s, pg_temp AS %s\nDECLARE\n%sBEGIN\n%s  RETURN NEW;\nEND\n%s",
-		b.function(), security, quoteAll(b.plan.SearchPath), tag, declare, body, tag)
+		name, security, quoteAll(b.plan.SearchPath), tag, declare, body, tag)
 }
 
 // triggersSQL attaches the function for inserts and, when the condition holds, for updates.
@@ -68,8 +68,8 @@ func (b *builder) triggersSQL(table, insertWhen, updateWhen string) []string {
 		return " WHEN (" + cond + ")"
 	}
 	return []string{
-		fmt.Sprintf("CREATE TRIGGER %s BEFORE INSERT ON %s FOR EACH ROW%s EXECUTE FUNCTION %s()", b.trigger("insert"), table, when(insertWhen), b.function()),
-		fmt.Sprintf("CREATE TRIGGER %s BEFORE UPDATE ON %s FOR EACH ROW%s EXECUTE FUNCTION %s()", b.trigger("update"), table, when(updateWhen), b.function()),
+		fmt.Sprintf("CREATE TRIGGER %s BEFORE INSERT ON %s FOR EACH ROW%s EXECUTE FUNCTION %s()", b.trigger("insert"), table, when(insertWhen), b.function("")),
+		fmt.Sprintf("CREATE TRIGGER %s BEFORE UPDATE ON %s FOR EACH ROW%s EXECUTE FUNCTION %s()", b.trigger("update"), table, when(updateWhen), b.function("")),
 	}
 }
 
@@ -77,7 +77,7 @@ func (b *builder) dropTriggersSQL(table string) []string {
 	return []string{
 		fmt.Sprintf("DROP TRIGGER IF EXISTS %s ON %s", b.trigger("insert"), table),
 		fmt.Sprintf("DROP TRIGGER IF EXISTS %s ON %s", b.trigger("update"), table),
-		fmt.Sprintf("DROP FUNCTION IF EXISTS %s()", b.function()),
+		fmt.Sprintf("DROP FUNCTION IF EXISTS %s()", b.function("")),
 	}
 }
 
