@@ -44,6 +44,9 @@ func (e *Engine) compile(ctx context.Context, c *change.Change, rehearse bool) (
 		if p, err = compile.Compile(ctx, tx, c); err != nil {
 			return err
 		}
+		if err := p.Reviewed(c); err != nil {
+			return err
+		}
 		if rehearse {
 			if err := compile.Validate(ctx, tx, c); err != nil {
 				return err

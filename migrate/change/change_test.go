@@ -41,6 +41,7 @@ func TestParseRefusesWhatHasNoMeaningAndSaysWhatToWrite(t *testing.T) {
 		{"an unknown index method", "1_x", "operations: [{createIndex: {table: t, name: i, columns: [a], method: b-tree}}]", "is none of btree"},
 		{"a foreign key of unequal sides", "1_x", "operations: [{addForeignKey: {table: t, name: k, columns: [a, b], references: r, to: [a]}}]", "differ in number"},
 		{"a script that is not there", "1_x", "operations: [{sql: {tables: [t], expand: expand.sql}}]", `file "expand.sql" is not beside`},
+		{"a script in the place of the plan", "1_x", "operations: [{sql: {tables: [t], expand: plan.sql}}]", "is for the rendered plan"},
 		{"an allowance without reason", "1_x", "operations: [{dropTable: {table: t}}]\nallow: [{rule: SL1, reason: \" \"}]", "needs a rule and a reason"},
 		{"a duration without unit", "1_x", "operations: [{dropTable: {table: t}}]\ncontract: {minAge: 30}", "write it as 30m"},
 		{"a table name of three parts", "1_x", "operations: [{dropTable: {table: a.b.c}}]", "more than schema and name"},

@@ -14,6 +14,10 @@ import (
 // SumFile is the name of the chained sum in a directory of changes.
 const SumFile = "sluice.sum"
 
+// RenderedFile is the name of the file that holds a change's plan as SQL, where its author had it written. The sum covers it like every
+// file of the folder, and a plan that comes out differently is refused.
+const RenderedFile = "plan.sql"
+
 // Sum computes the text of the sum file: a line a folder, each line's hash covering the line before it and
 // every file of the folder (YAML, SQL, rendered plan) by name, length and content. A folder that is changed, removed
 // or slipped in between changes every line after it.

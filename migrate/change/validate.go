@@ -176,6 +176,9 @@ func (c *Change) checkScripts(op *SQL) error {
 		}
 	}
 	for _, f := range []string{op.Expand, op.Undo, op.Contract} {
+		if f == RenderedFile {
+			return fmt.Errorf("file %q is for the rendered plan; give the script another name", f)
+		}
 		if _, there := c.Scripts[f]; f != "" && !there {
 			return fmt.Errorf("file %q is not beside change.yaml", f)
 		}

@@ -15,10 +15,11 @@ import (
 	"github.com/sluice-ci/sluice/internal/migration"
 	"github.com/sluice-ci/sluice/internal/task"
 	"github.com/sluice-ci/sluice/migrate"
+	"github.com/sluice-ci/sluice/migrate/change"
 	"github.com/sluice-ci/sluice/migrate/plan"
 )
 
-func planAll(ctx context.Context, r *task.Run, o *migration.Gate) ([]*plan.Plan, error) {
+func planAll(ctx context.Context, r *task.Run, o *migration.Gate, rendered bool) ([]*plan.Plan, error) {
 	w, err := o.Begin(ctx, r)
 	if err != nil {
 		return nil, err
@@ -30,6 +31,9 @@ func planAll(ctx context.Context, r *task.Run, o *migration.Gate) ([]*plan.Plan,
 	}
 	var plans []*plan.Plan
 	for _, c := range due {
+		if !rendered {
+			delete(c.Scripts, change.RenderedFile)
+		}
 		p, err := w.Engine.Plan(ctx, c)
 		if err != nil {
 			return nil, migration.Err(err)
@@ -39,9 +43,9 @@ func planAll(ctx context.Context, r *task.Run, o *migration.Gate) ([]*plan.Plan,
 	return plans, nil
 }
 
-// planRun writes the plans and the results, then refuses what may not run.
-func planRun(ctx context.Context, r *task.Run, o *migration.Gate) error {
-	plans, err := planAll(ctx, r, o)
+// planRun writes the plans and the results, then refuses what may not run. To write the plans' SQL is to replace what lies there.
+func planRun(ctx context.Context, r *task.Run, o *migration.Gate, render bool) error {
+	plans, err := planAll(ctx, r, o, !render)
 	if err != nil {
 		return err
 	}
@@ -73,7 +77,20 @@ func planRun(ctx context.Context, r *task.Run, o *migration.Gate) error {
 			return migration.Err(err)
 		}
 	}
+	if render {
+		return writeSQL(filepath.Join(o.Source, o.Directory), plans)
+	}
 	return nil
+}
+
+// writeSQL leaves the SQL of each plan beside its change, and renews the sum.
+func writeSQL(directory string, plans []*plan.Plan) error {
+	for _, p := range plans {
+		if err := task.WriteFile(filepath.Join(directory, p.Change, change.RenderedFile), []byte(p.SQL()), 0o644); err != nil {
+			return err
+		}
+	}
+	return change.WriteSum(directory)
 }
 
 // write shows the plans and leaves them in reports, as text and as JSON.
