@@ -2,8 +2,6 @@ package closure_test
 
 import (
 	"encoding/json"
-	"net/http"
-	"strings"
 	"testing"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -167,39 +165,4 @@ func requireComplete(t *testing.T, index v1.ImageIndex) {
 			require.NoError(t, rc.Close())
 		}
 	}
-}
-
-func TestRequestBudget(t *testing.T) {
-	const layers = 12
-	reg := registrytest.Start(t)
-	from, to := repository(t, reg.Host+"/dev/app"), repository(t, reg.Host+"/prod/app")
-	root := pushImage(t, from, layers)
-	reg.Forget()
-	promote(t, ocirepo.New(ocirepo.Access{}), from, to, root, "v1")
-	requests := reg.Requests()
-	var kinds []string
-	for _, r := range requests {
-		require.Zero(t, boolInt(r.Blob())*int(r.Received+r.Sent), "no blob byte moves: %s", r)
-		kinds = append(kinds, r.Method+" "+strings.Split(strings.TrimPrefix(r.URI, "/v2/"), "/")[2])
-	}
-	count := map[string]int{}
-	for _, k := range kinds {
-		count[k]++
-	}
-	require.Equal(t, map[string]int{
-		"GET manifests": 1,          // the image's manifest
-		"GET referrers": 1,          // what refers to it
-		"GET tags":      1,          // tags of the repository that hold evidence
-		"POST blobs":    layers + 1, // mounts: layers and config
-		"PUT manifests": 1,          // the tag, last
-	}, count)
-	require.Equal(t, http.MethodPut, requests[len(requests)-1].Method)
-	require.True(t, strings.HasSuffix(requests[len(requests)-1].URI, "/manifests/v1"), "the tag moves last")
-}
-
-func boolInt(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
 }

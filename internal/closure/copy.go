@@ -3,6 +3,7 @@ package closure
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"golang.org/x/sync/errgroup"
@@ -37,7 +38,7 @@ func (c *Closure) Tag(ctx context.Context, target *ocirepo.Repository, tag strin
 func (c *Closure) copyNodes(ctx context.Context, target *ocirepo.Repository, nodes []*Node) error {
 	k := &carrier{source: c.Source, target: target, blobs: map[v1.Hash]func() error{}}
 	g, gctx := errgroup.WithContext(ctx)
-	for _, d := range (&Closure{Nodes: nodes}).Blobs() {
+	for _, d := range slices.Backward((&Closure{Nodes: nodes}).Blobs()) { // evidence first: it takes more steps than layers
 		g.Go(k.blob(gctx, d))
 	}
 	// Manifests that others point to come before those that point.

@@ -45,74 +45,81 @@ func (r *Repository) Attach(ctx context.Context, subject v1.Hash, manifests ...M
 	if len(left) == 0 {
 		return nil
 	}
+	var x index
 	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() (err error) { x, err = r.fallback(gctx, subject); return err })
 	for _, m := range left {
 		g.Go(func() error { _, err := r.Put(gctx, referrerTag(subject, m.Digest), m); return err })
 	}
 	if err := g.Wait(); err != nil {
 		return err
 	}
-	return r.converge(ctx, subject, left)
+	return r.converge(ctx, subject, x, left)
 }
 
-func (r *Repository) converge(ctx context.Context, subject v1.Hash, own []Manifest) error {
+// converge writes the index, which was x before, until it holds our own referrers and
+// those of all other writers.
+func (r *Repository) converge(ctx context.Context, subject v1.Hash, x index, own []Manifest) error {
+	missing, err := r.missing(ctx, subject, x, nil, own)
+	if err != nil {
+		return err
+	}
 	quiet := 0
-	listing := false // the first round writes what is our own: it has the others to look for when that is there
 	for range rounds {
-		x, tags, listable, err := r.look(ctx, subject, listing)
-		if err != nil {
-			return err
-		}
-		missing, err := r.missing(ctx, subject, x, tags, own)
-		if err != nil {
-			return err
-		}
-		if len(missing) == 0 && listing {
-			// Without a listing the only defence is to look again after others had time to write.
-			if quiet++; listable || quiet == 3 {
-				return nil
-			}
-			if err := sleep(ctx, 100*time.Millisecond+rand.N(400*time.Millisecond)); err != nil {
+		if len(missing) > 0 {
+			quiet = 0
+			if err := r.writeFallback(ctx, subject, x, missing); err != nil {
 				return err
 			}
-			continue
 		}
-		listing = true
-		if len(missing) == 0 {
-			continue
-		}
-		quiet = 0
-		for _, d := range missing {
-			raw, err := json.Marshal(d)
-			if err != nil {
-				return err
-			}
-			x.Manifests = append(x.Manifests, raw)
-		}
-		b, err := json.Marshal(x)
-		if err != nil {
+		var tags []string
+		var listable bool
+		if x, tags, listable, err = r.look(ctx, subject); err != nil {
 			return err
 		}
-		if len(b) > MaxManifest {
-			return fmt.Errorf("writing %q: %w: %d bytes for %d referrers", r.join(Tag(subject)), ErrTooLarge, len(b), len(x.Manifests))
+		if missing, err = r.missing(ctx, subject, x, tags, own); err != nil {
+			return err
 		}
-		if _, err := r.Put(ctx, Tag(subject), NewManifest(x.MediaType, b)); err != nil {
+		if len(missing) > 0 {
+			continue
+		}
+		// Without a listing the only defence is to look again after others had time to write.
+		if quiet++; listable || quiet == 3 {
+			return nil
+		}
+		if err := sleep(ctx, 100*time.Millisecond+rand.N(400*time.Millisecond)); err != nil {
 			return err
 		}
 	}
 	return fmt.Errorf("writing %q: %w: other writers changed it %d times meanwhile", r.join(Tag(subject)), ErrUnavailable, rounds)
 }
 
-// look reads the index and, if asked to, lists the referrer tags at the same time.
-// Without the right to list, tags are none and listable is false.
-func (r *Repository) look(ctx context.Context, subject v1.Hash, list bool) (x index, tags []string, listable bool, err error) {
+func (r *Repository) writeFallback(ctx context.Context, subject v1.Hash, x index, more []v1.Descriptor) error {
+	for _, d := range more {
+		raw, err := json.Marshal(d)
+		if err != nil {
+			return err
+		}
+		x.Manifests = append(x.Manifests, raw)
+	}
+	b, err := json.Marshal(x)
+	if err != nil {
+		return err
+	}
+	if len(b) > MaxManifest {
+		return fmt.Errorf("writing %q: %w: %d bytes for %d referrers", r.join(Tag(subject)), ErrTooLarge, len(b), len(x.Manifests))
+	}
+	_, err = r.Put(ctx, Tag(subject), NewManifest(x.MediaType, b))
+	return err
+}
+
+// look reads the index and lists the referrer tags at the same time. Without the right
+// to list, tags are none and listable is false.
+func (r *Repository) look(ctx context.Context, subject v1.Hash) (x index, tags []string, listable bool, err error) {
 	listable = true
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() (err error) { x, err = r.fallback(ctx, subject); return err })
 	g.Go(func() (err error) {
-		if !list {
-			return nil
-		}
 		tags, err = r.TagsWithPrefix(ctx, Tag(subject)+".")
 		if unsupported(err) {
 			listable, err = false, nil

@@ -24,7 +24,6 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/sluice-ci/sluice/internal/closure"
 	"github.com/sluice-ci/sluice/internal/ocirepo"
@@ -150,8 +149,10 @@ func (m *move) run(ctx context.Context, r *task.Run) error {
 // bring copies everything but the tag. The closure is nil where the tag is at the
 // digest already, and only evidence could be new.
 func (m *move) bring(ctx context.Context, r *task.Run) (*closure.Closure, v1.Descriptor, error) {
-	source, before, err := m.look(ctx)
-	if err != nil {
+	source := m.source.Attachments(ctx)
+	go source.Of(ctx, m.digest) // needed in any case, and not only when the target has answered
+	before, err := m.target.Head(ctx, m.tag)
+	if err != nil && !errors.Is(err, ocirepo.ErrNotFound) {
 		return nil, v1.Descriptor{}, err
 	}
 	if before.Digest == m.digest {
@@ -170,19 +171,4 @@ func (m *move) bring(ctx context.Context, r *task.Run) (*closure.Closure, v1.Des
 		r.Printf("left behind: %s", p)
 	}
 	return c, c.Nodes[0].Manifest.Descriptor(), c.Copy(ctx, m.target)
-}
-
-// look asks at once for what is needed in any case: where the target's tag is, and
-// what is attached to the image.
-func (m *move) look(ctx context.Context) (source *ocirepo.Attachments, before v1.Descriptor, err error) {
-	source = m.source.Attachments(ctx)
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { _, err := source.Of(ctx, m.digest); return err })
-	g.Go(func() (err error) {
-		if before, err = m.target.Head(ctx, m.tag); errors.Is(err, ocirepo.ErrNotFound) {
-			err = nil
-		}
-		return err
-	})
-	return source, before, g.Wait()
 }
