@@ -63,28 +63,15 @@ func (o *options) admission(client *ocirepo.Client, access *registry.Client) (*a
 func (m *move) admit(ctx context.Context, r *task.Run) error {
 	a := m.admission
 	now := time.Now().UTC().Truncate(time.Second)
-	if err := m.verify(ctx, m.source, now); err != nil {
+	if err := m.check(ctx, now); err != nil {
 		return err
 	}
-	for before, repo := range a.before {
-		if err := promotion.Followed(ctx, a.policy, before, repo, m.digest); err != nil {
-			return err
-		}
-	}
-	chain, err := promotion.Open(ctx, a.policy, a.environment, m.target)
-	if err != nil {
-		return err
-	}
-	a.chain = chain
 	c, root, err := m.bring(ctx, r)
 	if err != nil {
 		return err
 	}
-	verdict, err := promotion.Judge(ctx, a.policy, a.environment, m.target, m.digest, a.commit, now)
+	verdict, err := m.verify(ctx, m.target, now)
 	if err != nil {
-		return err
-	}
-	if err := promotion.Refusal(verdict, m.target.Name.Digest(m.digest.String()), a.environment); err != nil {
 		return err
 	}
 	if err := a.record(ctx, m, verdict, root, now); err != nil {
@@ -95,30 +82,44 @@ func (m *move) admit(ctx context.Context, r *task.Run) error {
 			return err
 		}
 	}
-	if err := chain.Settled(ctx); err != nil {
+	if err := a.chain.Settled(ctx); err != nil {
 		return err
 	}
-	r.Printf("promoted %s to %s:%s by record %d", m.digest, m.target.Name, m.tag, chain.Newest.Number)
+	r.Printf("promoted %s to %s:%s by record %d", m.digest, m.target.Name, m.tag, a.chain.Newest.Number)
 	return nil
 }
 
-func (m *move) verify(ctx context.Context, repo *ocirepo.Repository, at time.Time) error {
+// check is all that can be known before anything is written: whether the evidence
+// at the source meets the policy, whether the environments before were passed, and
+// whether the records at the target are whole.
+func (m *move) check(ctx context.Context, now time.Time) (err error) {
+	a := m.admission
+	if _, err := m.verify(ctx, m.source, now); err != nil {
+		return err
+	}
+	for before, repo := range a.before {
+		if err := promotion.Followed(ctx, a.policy, before, repo, m.digest); err != nil {
+			return err
+		}
+	}
+	a.chain, err = promotion.Open(ctx, a.policy, a.environment, m.target)
+	return err
+}
+
+func (m *move) verify(ctx context.Context, repo *ocirepo.Repository, at time.Time) (*policy.Verdict, error) {
 	a := m.admission
 	verdict, err := promotion.Judge(ctx, a.policy, a.environment, repo, m.digest, a.commit, at)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return promotion.Refusal(verdict, repo.Name.Digest(m.digest.String()), a.environment)
+	return verdict, promotion.Refusal(verdict, repo.Name.Digest(m.digest.String()), a.environment)
 }
 
 // record signs what is being done. A promotion that was cut off after its record is
 // completed without a second one.
 func (a *admission) record(ctx context.Context, m *move, verdict *policy.Verdict, root v1.Descriptor, now time.Time) error {
-	record := &promotion.Record{
-		Action: promotion.Promote, Source: m.source.Name.String(), Target: m.target.Name.String() + ":" + m.tag,
-		Policy: promotion.PolicyRef{Name: a.policy.Metadata.Name, Digest: a.policy.Digest()},
-		Commit: verdict.Commit, Run: a.run, PromotedOn: now,
-	}
+	record := m.newRecord()
+	record.Commit, record.Run, record.PromotedOn = verdict.Commit, a.run, now
 	for _, row := range verdict.Evidence() {
 		record.Evidence = append(record.Evidence, promotion.EvidenceRef{Requirement: row.Requirement, Manifest: row.Manifest})
 	}
@@ -128,4 +129,13 @@ func (a *admission) record(ctx context.Context, m *move, verdict *policy.Verdict
 		}
 	}
 	return a.chain.Advance(ctx)
+}
+
+// newRecord says what is to be done, and by which policy.
+func (m *move) newRecord() *promotion.Record {
+	p := m.admission.policy
+	return &promotion.Record{
+		Action: promotion.Promote, Source: m.source.Name.String(), Target: m.target.Name.String() + ":" + m.tag,
+		Policy: promotion.PolicyRef{Name: p.Metadata.Name, Digest: p.Digest()},
+	}
 }

@@ -19,7 +19,7 @@ func newCommand() *task.Command {
 	c.Duration(&o.budget, "retry-budget", defaultBudget, "How long one request to a registry may be repeated while the registry is unavailable.")
 	c.Context(&o.run, "run-name", task.PipelineRunName, "Name of the PipelineRun; it is named in the record.")
 	c.Reports()
-	c.Local().Bool(&o.plan, "plan", false, "Print what would be copied, and copy nothing.")
+	c.Local().Bool(&o.plan, "plan", false, "Print what would be copied and whether the policy admits it, and write nothing.")
 	c.Result("IMAGE_URL", "Where the image was promoted to: registry/path:tag.")
 	c.Result("IMAGE_DIGEST", "Digest of the image, sha256:…; promotion does not change it.")
 	c.Result("IMAGE_REF", "The promoted image by digest: registry/path@sha256:….")

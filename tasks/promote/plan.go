@@ -6,14 +6,33 @@ import (
 	"fmt"
 	"io"
 	"text/tabwriter"
+	"time"
 
 	"github.com/sluice-ci/sluice/internal/closure"
 	"github.com/sluice-ci/sluice/internal/ocirepo"
 )
 
-// plan prints every manifest of the closure and how many bytes of blobs it has
-// that the target lacks. It writes nothing to any registry.
+// plan prints what a promotion would move, and for an environment whether it would
+// be let through: it fails as the promotion would. It writes nothing to any registry.
 func (m *move) plan(ctx context.Context, out io.Writer) error {
+	if err := m.planCopy(ctx, out); err != nil || m.admission == nil {
+		return err
+	}
+	a := m.admission
+	if err := m.check(ctx, time.Now().UTC().Truncate(time.Second)); err != nil {
+		return err
+	}
+	said := "there will be a record of that"
+	if a.chain.Unfinished(m.newRecord(), m.digest) {
+		said = fmt.Sprintf("record %d says so already", a.chain.Newest.Number)
+	}
+	fmt.Fprintf(out, "Policy %q admits it to %q; %s.\n", a.policy.Metadata.Name, a.environment.Name, said)
+	return nil
+}
+
+// planCopy prints every manifest of the closure and how many bytes of blobs it has
+// that the target lacks.
+func (m *move) planCopy(ctx context.Context, out io.Writer) error {
 	c, err := closure.Discover(ctx, m.source.Attachments(ctx), m.digest)
 	if err != nil {
 		return err
