@@ -2,6 +2,8 @@ package coverage_test
 
 import (
 	"context"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -104,6 +106,11 @@ func TestUnequalBlockListsAreExplained(t *testing.T) {
 
 // FuzzGoProfile holds the parser against golang.org/x/tools/cover: whatever both accept has one total.
 func FuzzGoProfile(f *testing.F) {
+	profile := filepath.Join(f.TempDir(), "cover.out")
+	goCommand(f, "../strictjson", "test", "-coverprofile="+profile, ".")
+	written, err := os.ReadFile(profile)
+	require.NoError(f, err)
+	f.Add(string(written))
 	f.Add("mode: set\na.go:1.1,2.2 3 1\na.go:3.1,4.2 2 0\n")
 	f.Add("mode: count\nb/a.go:1.1,2.2 3 1\nb/a.go:1.1,2.2 3 0\nC:/x.go:3.1,4.2 2 0\n")
 	f.Add("mode: atomic\r\na.go:1.1,1.3 0 0\r\n")

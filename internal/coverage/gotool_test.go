@@ -16,7 +16,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/coverage"
 )
 
-func goCommand(t *testing.T, dir string, args ...string) string {
+func goCommand(t testing.TB, dir string, args ...string) string {
 	t.Helper()
 	cmd := exec.Command("go", args...)
 	cmd.Dir = dir

@@ -2,6 +2,8 @@ package coverage_test
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -137,8 +139,14 @@ func TestFormatsOfOneUnitMerge(t *testing.T) {
 		coberturaHead+`<packages><class filename="p/a.py"><lines><line number="1" hits="0"/><line number="2" hits="1"/></lines></class></packages></coverage>`))
 }
 
-// fuzz holds every parser to the same promises: no panic, no covered beyond total, and never a report of nothing.
-func fuzz(f *testing.F, seeds ...string) {
+// fuzz holds every parser to the same promises: no panic, no covered beyond total, and never a report of nothing. It
+// starts from reports that real tools wrote, and from seeds.
+func fuzz(f *testing.F, real []string, seeds ...string) {
+	for _, name := range real {
+		report, err := os.ReadFile(filepath.Join("testdata/corpus", name))
+		require.NoError(f, err)
+		seeds = append(seeds, string(report))
+	}
 	for _, seed := range seeds {
 		f.Add(seed)
 		f.Add(seed[:len(seed)/2])
@@ -156,19 +164,19 @@ func fuzz(f *testing.F, seeds ...string) {
 }
 
 func FuzzLCOV(f *testing.F) {
-	fuzz(f, "TN:\nSF:src/a.c\nDA:1,2,x\nDA:2,0\nBRDA:1,0,0,-\nLF:2\nend_of_record\n", "SF:C:\\a\r\nDA:1,1\r\nend_of_record\r\n")
+	fuzz(f, []string{"lcov.info", "c8.info", "coveragepy.info"}, "TN:\nSF:src/a.c\nDA:1,2,x\nDA:2,0\nBRDA:1,0,0,-\nLF:2\nend_of_record\n", "SF:C:\\a\r\nDA:1,1\r\nend_of_record\r\n")
 }
 
 func FuzzCobertura(f *testing.F) {
-	fuzz(f, coberturaHead+`<sources><source>/a</source></sources><packages><package><classes><class filename="a"><methods><method><lines><line number="1" hits="1"/></lines></method></methods><lines><line number="1" hits="1" condition-coverage="50% (1/2)"/></lines></class></classes></package></packages></coverage>`)
+	fuzz(f, []string{"gcovr.xml", "coveragepy.xml", "c8-cobertura.xml"}, coberturaHead+`<sources><source>/a</source></sources><packages><package><classes><class filename="a"><methods><method><lines><line number="1" hits="1"/></lines></method></methods><lines><line number="1" hits="1" condition-coverage="50% (1/2)"/></lines></class></classes></package></packages></coverage>`)
 }
 
 func FuzzJaCoCo(f *testing.F) {
-	fuzz(f, jacocoHead+`<group name="g"><package name="p"><sourcefile name="A.java"><line nr="1" mi="1" ci="1" mb="0" cb="0"/></sourcefile></package></group></report>`)
+	fuzz(f, []string{"jacoco.xml"}, jacocoHead+`<group name="g"><package name="p"><sourcefile name="A.java"><line nr="1" mi="1" ci="1" mb="0" cb="0"/></sourcefile></package></group></report>`)
 }
 
 func FuzzClover(f *testing.F) {
-	fuzz(f, cloverHead+`<file name="a"><line num="1" count="1" type="stmt"/><line num="2" type="cond" truecount="1" falsecount="0"/></file></project></coverage>`)
+	fuzz(f, []string{"c8-clover.xml", "phpunit.xml"}, cloverHead+`<file name="a"><line num="1" count="1" type="stmt"/><line num="2" type="cond" truecount="1" falsecount="0"/></file></project></coverage>`)
 }
 
 func ExampleCounts_Reaches() {

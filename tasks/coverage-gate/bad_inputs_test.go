@@ -68,6 +68,11 @@ var badInputs = []badInput{
 	{name: "a report outside of reports", args: []string{"--profile=../source/cover.out"}, code: 2, says: "path escapes"},
 	{name: "a pipe", prepare: pipe("reports/cover.out"), code: 2, says: "not a regular file"},
 	{name: "a GOCOVERDIR that is empty", prepare: directory("reports/cover.out"), code: 2, says: "without covmeta files"},
+	{name: "a GOCOVERDIR of a program that was killed", prepare: coverDir("covcounters", deleted), code: 2, says: "killed before"},
+	{name: "a GOCOVERDIR with its counters cut off", prepare: coverDir("covcounters", cutInHalf), code: 2, says: "covcounters"},
+	{name: "a GOCOVERDIR with its meta-data cut off", prepare: coverDir("covmeta", cutInHalf), code: 2, says: "covmeta"},
+	{name: "a GOCOVERDIR with meta-data of zeroes", prepare: coverDir("covmeta", overwritten), code: 2, says: "covmeta"},
+	{name: "a GOCOVERDIR with counters and no meta-data", prepare: coverDir("covmeta", deleted), code: 2, says: "without covmeta files"},
 	{name: "a patch minimum without a patch", args: []string{"--minimum-patch=80"}, code: 2, says: "without a patch"},
 	{name: "a patch that is not there", args: []string{"--minimum-patch=80", "--patch=change.diff"}, code: 2, says: "no such file"},
 	{name: "an empty patch", files: map[string]string{"reports/change.diff": ""}, args: []string{"--minimum-patch=80", "--patch=change.diff"}, code: 2, says: "no changed file is in it"},
@@ -211,11 +216,17 @@ func TestBadInputsNeverPass(t *testing.T) {
 	replaceInREADME(t, "bad inputs", table.String())
 }
 
-var attempts = regexp.MustCompile(`\d+ attempts?`)
+var (
+	attempts  = regexp.MustCompile(`\d+ attempts?`)
+	listing   = regexp.MustCompile(`listing the \w+ of "[^"]+"`) // tags and referrers are asked for at once
+	coverFile = regexp.MustCompile(`(covmeta|covcounters)\.[0-9a-f.]+`)
+)
 
 // shownInTable makes one short line of code of a message, the same in every run.
 func shownInTable(s string) string {
 	s = attempts.ReplaceAllString(s, "… attempts")
+	s = listing.ReplaceAllString(s, "listing …")
+	s = coverFile.ReplaceAllString(s, "$1.…")
 	if r := []rune(s); len(r) > 170 {
 		s = string(r[:170]) + "…"
 	}
