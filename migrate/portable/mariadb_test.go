@@ -1,0 +1,3 @@
+package portable
+
+var products = []product{liteProduct}
