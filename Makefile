@@ -56,6 +56,7 @@ test-interop: ## Stock cosign, oras and regctl agree with our evidence and copie
 .PHONY: test-long
 test-long: ## Longer simulations and a thousand random migrations: hours
 	go test -count=1 -timeout 12h ./internal/sequential -args -runs=100000
+	go test -count=1 -timeout 12h ./tasks/error-rate-gate -run ErrorRates -args -runs=100000
 	go test -count=1 -timeout 12h ./migrate -args -long
 
 .PHONY: test-e2e

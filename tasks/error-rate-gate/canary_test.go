@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/sluice-ci/sluice/internal/sequential"
 )
 
 func TestAGoodCanaryPassesBeforeTheDeadline(t *testing.T) {
@@ -64,39 +66,48 @@ func TestATotalOutageFailsThoughNoGoodSeriesExists(t *testing.T) {
 }
 
 func TestCountsAreExactAcrossGapsAndRestartsOfPrometheus(t *testing.T) {
-	p := canary(40, 0.0037) // between acceptable and refused, so that the gate looks for long
-	w := newWorld(t, p)
-	var before, after = p.served, p.served
-	w.events = append(w.events, func(w *world, since time.Duration) {
-		switch {
-		case since == 65*time.Second: // the first tick after the warm-up: what was served until then does not count
-			before = p.served
-		case since == 90*time.Second:
-			w.server.Handle(func(http.Handler) http.Handler {
-				return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) })
+	for name, serviceRestarts := range map[string]bool{"the service stays": false, "the service restarts meanwhile, and its counters begin at zero": true} {
+		t.Run(name, func(t *testing.T) {
+			p := canary(40, 0.0037) // between acceptable and refused, so that the gate looks for long
+			w := newWorld(t, p)
+			var before, scraped, unseen, after sequential.Counts
+			w.events = append(w.events, func(w *world, since time.Duration) {
+				switch {
+				case since == 65*time.Second: // the first tick after the warm-up: what was served until then does not count
+					before = p.served
+				case since == 90*time.Second: // Prometheus goes away, and hangs up on whoever asks
+					w.server.Handle(func(http.Handler) http.Handler {
+						return http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
+					})
+					p.unscraped = true
+					scraped = p.served
+				case since == 130*time.Second && serviceRestarts:
+					p.counts = map[string]float64{}
+					unseen = sequential.Counts{Errors: p.served.Errors - scraped.Errors, Total: p.served.Total - scraped.Total}
+				case since == 170*time.Second: // 80 s down, twice what other controllers bear
+					w.server.Restart()
+					w.server.Handle(nil)
+					p.unscraped = false
+				}
+				if !since2(since) {
+					after = p.served
+				}
 			})
-			p.unscraped = true
-		case since == 170*time.Second: // 80 s down, twice what other controllers bear
-			w.server.Restart()
-			w.server.Handle(nil)
-			p.unscraped = false
-		}
-		if !since2(since) {
-			after = p.served
-		}
-	})
-	out := w.run(flags("--window=3m", "--false-abort=0.001%", "--false-pass=0.001%")...)
-	out.says(t, 3)
-	f := out.report.Decision.Objectives[0]
-	require.Equal(t, after.Total-before.Total, f.Total)
-	require.Equal(t, after.Errors-before.Errors, f.Errors)
-	failed := 0
-	for _, l := range out.report.Looks {
-		if l.Failure != nil {
-			failed++
-		}
+			out := w.run(flags("--window=3m", "--false-abort=0.001%", "--false-pass=0.001%")...)
+			out.says(t, 3)
+			f := out.report.Decision.Objectives[0]
+			require.Equal(t, after.Total-before.Total-unseen.Total, f.Total)
+			require.Equal(t, after.Errors-before.Errors-unseen.Errors, f.Errors)
+			require.Equal(t, serviceRestarts, f.Resets > 0)
+			failed := 0
+			for _, l := range out.report.Looks {
+				if l.Failure != nil {
+					failed++
+				}
+			}
+			require.Greater(t, failed, 5)
+		})
 	}
-	require.Greater(t, failed, 5)
 }
 
 // since2 tells whether a tick lies after the window of three minutes that follows a warm-up of one.

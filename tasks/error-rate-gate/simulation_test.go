@@ -1,6 +1,7 @@
 package main
 
 import (
+	"flag"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -14,9 +15,11 @@ import (
 	"github.com/sluice-ci/sluice/internal/sequential"
 )
 
-// Settings of the table in README.md. Its seeds are fixed, so the table is the same everywhere.
+// runs is the number of canaries simulated for each number: `go test ./tasks/error-rate-gate -args -runs=100000` keeps the
+// tables in README.md fresh. Seeds are fixed, so the tables are the same everywhere.
+var runs = flag.Int("runs", 2000, "simulated canaries for each number")
+
 const (
-	simulated  = 10_000
 	lookEvery  = 10 * time.Second
 	longest    = 2 * time.Hour // simulated canaries are watched for so long, to see the bounds at every look
 	checkEvery = time.Minute   // of the rule "five failed checks in a row"
@@ -90,7 +93,17 @@ func medianTime(fates []fate, v sequential.Verdict) string {
 	return "never"
 }
 
-// TestErrorRatesOfTheGateAndOfFiveInARow simulates canaries and writes the table in README.md.
+// noise is four standard errors of a share of 5 %: more than a bound of 5 % that is held shows by chance.
+func noise() float64 { return 4 * math.Sqrt(0.05*0.95/float64(*runs)) }
+
+// published writes a table to README.md, or requires it to be fresh, in the long form only.
+func published(t *testing.T, name, table string) {
+	if *runs == 100_000 {
+		section(t, name, table)
+	}
+}
+
+// TestErrorRatesOfTheGateAndOfFiveInARow simulates canaries.
 func TestErrorRatesOfTheGateAndOfFiveInARow(t *testing.T) {
 	var b strings.Builder
 	b.WriteString("| requests/s | rule | aborts at 0.25 % | passes at 0.5 % | median time to pass at 0.1 % | to abort at 1 % | at 2 % | at 5 % |\n")
@@ -99,7 +112,7 @@ func TestErrorRatesOfTheGateAndOfFiveInARow(t *testing.T) {
 		for _, rule := range []string{"sequential", "five in a row"} {
 			random := rand.New(rand.NewPCG(21, uint64(perSecond)))
 			fates := func(rate float64) []fate {
-				all := make([]fate, simulated)
+				all := make([]fate, *runs)
 				for i := range all {
 					if rule == "sequential" {
 						all[i] = sequentialFate(t, random, perSecond, rate)
@@ -111,8 +124,8 @@ func TestErrorRatesOfTheGateAndOfFiveInARow(t *testing.T) {
 			}
 			aborts, passes := share(fates(0.0025), sequential.Fail), share(fates(0.005), sequential.Pass)
 			if rule == "sequential" {
-				require.LessOrEqual(t, aborts, 0.05)
-				require.LessOrEqual(t, passes, 0.05)
+				require.LessOrEqual(t, aborts, 0.05+noise())
+				require.LessOrEqual(t, passes, 0.05+noise())
 			}
 			fmt.Fprintf(&b, "| %g | %s | %.1f %% | %.1f %% | %s |", perSecond, rule, aborts*100, passes*100, medianTime(fates(0.001), sequential.Pass))
 			for _, rate := range []float64{0.01, 0.02, 0.05} {
@@ -121,7 +134,7 @@ func TestErrorRatesOfTheGateAndOfFiveInARow(t *testing.T) {
 			b.WriteString("\n")
 		}
 	}
-	section(t, "simulations", b.String())
+	published(t, "simulations", b.String())
 }
 
 // TestErrorRatesUnderBursts shows what bursts do, stated and unstated.
@@ -136,21 +149,19 @@ func TestErrorRatesUnderBursts(t *testing.T) {
 			passes, _ := underBursts(t, random, refused, size, stated, perLook, sequential.Pass)
 			_, requests := underBursts(t, random, 0.05, size, stated, perLook, sequential.Fail)
 			if stated == size {
-				const noise = 4 * 0.0022 // four standard errors of a share of 5 % in 10,000 canaries
-				require.LessOrEqual(t, aborts, 0.05+noise)
-				require.LessOrEqual(t, passes, 0.05+noise)
+				require.LessOrEqual(t, aborts, 0.05+noise())
+				require.LessOrEqual(t, passes, 0.05+noise())
 			}
 			fmt.Fprintf(&b, "| %d | %d | %.1f %% | %.1f %% | %d |\n", size, stated, aborts*100, passes*100, requests)
 		}
 	}
-	section(t, "bursts", b.String())
+	published(t, "bursts", b.String())
 }
 
 // underBursts gives the share of canaries with a verdict, and the median number of requests to it.
 func underBursts(t *testing.T, random *rand.Rand, rate float64, size, stated int, perLook int64, want sequential.Verdict) (float64, int64) {
-	const canaries = simulated
 	got, requests := 0, []int64{}
-	for range canaries {
+	for range *runs {
 		test, err := sequential.NewRate(0.01, 0.02, stated, sequential.Bounds{FalseAbort: 0.05, FalsePass: 0.05})
 		require.NoError(t, err)
 		groups := perLook / int64(size)
@@ -169,5 +180,5 @@ func underBursts(t *testing.T, random *rand.Rand, rate float64, size, stated int
 		}
 	}
 	slices.Sort(requests)
-	return float64(got) / canaries, requests[len(requests)/2]
+	return float64(got) / float64(*runs), requests[len(requests)/2]
 }
