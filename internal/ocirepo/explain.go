@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 
+	"github.com/sluice-ci/sluice/internal/registry"
 	"github.com/sluice-ci/sluice/internal/task"
 )
 
@@ -31,6 +32,8 @@ func Explain(err error) error {
 		return task.Refuse("%w", err).WithRemedy("remove what does not belong there, then try again")
 	case errors.As(err, &cert):
 		return task.Misconfigured("%w", err).WithRemedy("bind the workspace ca to a ConfigMap with the CA that signed the registry's certificate")
+	case registry.HandshakeRefused(err):
+		return task.Misconfigured("%w", err).WithRemedy(registry.ClientCertificateRemedy)
 	case denied:
 		return task.Misconfigured("%w", err).WithRemedy("bind the workspace dockerconfig to a Secret with a config.json that may do this")
 	case errors.Is(err, ErrNotFound):

@@ -17,6 +17,7 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 
+	"github.com/sluice-ci/sluice/internal/registry"
 	"github.com/sluice-ci/sluice/internal/task"
 )
 
@@ -189,7 +190,7 @@ func final(err error) bool {
 	)
 	// Where plain HTTP is allowed the handshake tries TLS first, and this says nothing.
 	scheme := errors.Is(err, http.ErrSchemeMismatch) && !strings.Contains(err.Error(), `"http://`)
-	return errors.As(err, &content) || errors.As(err, &guard) || errors.As(err, &cert) || scheme ||
+	return errors.As(err, &content) || errors.As(err, &guard) || errors.As(err, &cert) || scheme || registry.HandshakeRefused(err) ||
 		errors.As(err, &dns) && dns.IsNotFound
 }
 

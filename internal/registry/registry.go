@@ -1,6 +1,7 @@
 // Package registry reaches OCI registries in the one way that all tasks share:
-// credentials from a docker config, certificate authorities from the workspace
-// "ca", plain HTTP only for hosts that were named, retries within a bound.
+// credentials from a docker config, client certificates in docker's layout beside
+// it, certificate authorities from the workspace "ca", plain HTTP only for hosts that
+// were named, retries within a bound.
 package registry
 
 import (
@@ -37,7 +38,7 @@ type Options struct {
 func Declare(c *task.Command) *Options {
 	o := &Options{Trust: trust.Declare(c)}
 	c.OptionalWorkspace(&o.DockerConfig, "dockerconfig",
-		"Registry credentials: a Secret with the key config.json or .dockerconfigjson. Unbound, the pod's own docker config is used.")
+		"Registry credentials: a Secret with the key config.json or .dockerconfigjson, and client certificates as HOST/client.cert and HOST/client.key. Unbound, the pod's own docker config is used.")
 	c.Strings(&o.PlainHTTP, "plain-http-registries", "",
 		"Registry hosts, with port, to speak plain HTTP to, comma-separated. All others get TLS.")
 	return o
@@ -57,24 +58,25 @@ func (o *Options) Client() (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	keychain, err := keychain(o.DockerConfig)
+	certificates, err := clientCertificates(o.DockerConfig)
 	if err != nil {
 		return nil, err
 	}
-	return &Client{
-		Keychain: keychain,
-		Transport: &schemeGuard{plain: o.PlainHTTP, next: &http.Transport{
-			Proxy:                 http.ProxyFromEnvironment,
-			DialContext:           (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
-			TLSClientConfig:       tlsConfig,
-			TLSHandshakeTimeout:   10 * time.Second,
-			ResponseHeaderTimeout: 60 * time.Second,
-			ForceAttemptHTTP2:     true,
-			MaxIdleConnsPerHost:   16,
-			IdleConnTimeout:       90 * time.Second,
-		}},
-		plain: o.PlainHTTP,
-	}, nil
+	keychain, err := keychain(o.DockerConfig, len(certificates) > 0)
+	if err != nil {
+		return nil, err
+	}
+	transport := newHostTransports(&http.Transport{
+		Proxy:                 http.ProxyFromEnvironment,
+		DialContext:           (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+		TLSClientConfig:       tlsConfig,
+		TLSHandshakeTimeout:   10 * time.Second,
+		ResponseHeaderTimeout: 60 * time.Second,
+		ForceAttemptHTTP2:     true,
+		MaxIdleConnsPerHost:   32, // as many requests as are in flight at once
+		IdleConnTimeout:       90 * time.Second,
+	}, certificates)
+	return &Client{Keychain: keychain, Transport: &schemeGuard{plain: o.PlainHTTP, next: transport}, plain: o.PlainHTTP}, nil
 }
 
 // Repository parses a repository name such as registry.example.com/team/app.
@@ -151,6 +153,10 @@ func Explain(err error, doing string, ref fmt.Stringer) error {
 		return task.Misconfigured("%s %s: the registry's certificate is not trusted: %w", doing, ref, err).
 			WithRemedy("bind the workspace ca to a ConfigMap with the CA that signed it")
 	}
+	if HandshakeRefused(err) {
+		return task.Misconfigured("%s %s: the registry refused the TLS handshake: %w", doing, ref, err).
+			WithRemedy(ClientCertificateRemedy)
+	}
 	var answer *transport.Error
 	if !errors.As(err, &answer) {
 		return task.Undecided("%s %s: %w", doing, ref, err).
@@ -173,8 +179,8 @@ func Explain(err error, doing string, ref fmt.Stringer) error {
 }
 
 // keychain reads the bound docker config, or else the ones where docker and
-// podman keep theirs.
-func keychain(dir string) (authn.Keychain, error) {
+// podman keep theirs. Beside client certificates there need not be one.
+func keychain(dir string, certificates bool) (authn.Keychain, error) {
 	if dir == "" {
 		return authn.DefaultKeychain, nil
 	}
@@ -188,6 +194,9 @@ func keychain(dir string) (authn.Keychain, error) {
 			return nil, task.Misconfigured("reading registry credentials: %w", err)
 		}
 		return parseDockerConfig(path, data)
+	}
+	if certificates {
+		return authn.NewMultiKeychain(), nil
 	}
 	return nil, task.Misconfigured("workspace dockerconfig holds neither config.json nor .dockerconfigjson (%s)", dir).
 		WithRemedy("bind a Secret of type kubernetes.io/dockerconfigjson")
