@@ -39,6 +39,9 @@ func (e *Engine) Expand(ctx context.Context, q ExpandRequest) (*Revision, error)
 		if err := s.ship(s.ctx, r, q.Application); err != nil {
 			return err
 		}
+		if q.Change.Operations[0].Baseline != nil {
+			return s.enter(s.ctx, r, Completed, "taken over: nothing is to be run")
+		}
 		return s.enter(s.ctx, r, Expanded, "both shapes are there")
 	})
 	return r, err

@@ -42,6 +42,8 @@ func TestParseRefusesWhatHasNoMeaningAndSaysWhatToWrite(t *testing.T) {
 		{"a foreign key of unequal sides", "1_x", "operations: [{addForeignKey: {table: t, name: k, columns: [a, b], references: r, to: [a]}}]", "differ in number"},
 		{"a script that is not there", "1_x", "operations: [{sql: {tables: [t], expand: expand.sql}}]", `file "expand.sql" is not beside`},
 		{"a script in the place of the plan", "1_x", "operations: [{sql: {tables: [t], expand: plan.sql}}]", "is for the rendered plan"},
+		{"a baseline of an unknown tool", "1_x", "operations: [{baseline: {tool: rails, versions: ['1']}}]", "is none of atlas, flyway"},
+		{"a baseline that is not alone", "1_x", "operations: [{baseline: {tool: goose, versions: ['1']}}, {dropTable: {table: t}}]", "stands alone"},
 		{"an allowance without reason", "1_x", "operations: [{dropTable: {table: t}}]\nallow: [{rule: SL1, reason: \" \"}]", "needs a rule and a reason"},
 		{"a duration without unit", "1_x", "operations: [{dropTable: {table: t}}]\ncontract: {minAge: 30}", "write it as 30m"},
 		{"a table name of three parts", "1_x", "operations: [{dropTable: {table: a.b.c}}]", "more than schema and name"},
@@ -137,6 +139,7 @@ func FuzzParse(f *testing.F) {
 	for _, text := range templates {
 		f.Add([]byte("operations:\n" + text))
 	}
+	f.Add([]byte("operations: [{baseline: {tool: liquibase, table: a.b, versions: ['1.sql::1::ada']}}]"))
 	f.Add([]byte("operations: [{sql: {tables: [a.b], expand: x.sql}}]\nallow: [{rule: a, reason: b}]"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		c, err := Parse("1_x", data, map[string]string{"x.sql": "SELECT 1"})

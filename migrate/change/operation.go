@@ -28,6 +28,7 @@ type Operation struct {
 	DropTable     *DropTable     `json:"dropTable,omitempty" doc:"Drop a table: at contract it is renamed away, later dropped."`
 	RenameTable   *RenameTable   `json:"renameTable,omitempty" doc:"Give a table a new name; the new one is a view until contract."`
 	AddEnumValue  *AddEnumValue  `json:"addEnumValue,omitempty" doc:"Add a value to an enum type."`
+	Baseline      *Baseline      `json:"baseline,omitempty" doc:"Take over from another migration tool, whose history is checked; nothing is run."`
 	SQL           *SQL           `json:"sql,omitempty" doc:"Raw SQL from files beside change.yaml: linted, never called safe."`
 }
 

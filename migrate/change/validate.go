@@ -160,6 +160,8 @@ func (c *Change) checkMeaning(o Operation) error {
 		if !slices.Contains(onDelete, op.OnDelete) {
 			return fmt.Errorf("onDelete %q is none of %s", op.OnDelete, strings.Join(onDelete[1:], ", "))
 		}
+	case *Baseline:
+		return op.check(c)
 	case *SQL:
 		return c.checkScripts(op)
 	}

@@ -110,6 +110,8 @@ func (b *builder) operation(o change.Operation) error {
 		return b.renameTable(op)
 	case *change.AddEnumValue:
 		return b.addEnumValue(op)
+	case *change.Baseline:
+		return b.baseline(op)
 	case *change.SQL:
 		return b.rawSQL(op)
 	}

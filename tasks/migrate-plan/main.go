@@ -22,6 +22,7 @@ func newCommand() *task.Command {
 	c.Sub(hashChanges())
 	c.Sub(schema())
 	c.Sub(baseline())
+	c.Sub(importHistory())
 	c.Run = o.Judge(func(ctx context.Context, r *task.Run) error { return planRun(ctx, r, o, write) })
 	return c
 }
