@@ -37,7 +37,7 @@ func TestRequestBudget(t *testing.T) {
 			"POST blobs":    layers + 1 + evidence + 1, // evidence shares one empty config
 			"PUT manifests": 1 + evidence + 1,          // and the index
 		}, map[string]int{"GET manifests": 2, "GET referrers": 1, "GET tags": 2}},
-		{"evidence, referrers API", evidence, []registrytest.Option{registrytest.Wrap(newReferrersAPI)}, map[string]int{
+		{"evidence, referrers API", evidence, []registrytest.Option{registrytest.ReferrersAPI()}, map[string]int{
 			"GET manifests": 1 + evidence,
 			"GET referrers": 1 + evidence + 1, // of the image, of its evidence, and to prove what the target lists
 			"GET tags":      1,

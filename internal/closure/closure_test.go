@@ -116,7 +116,7 @@ func TestCopiesIndexPlatformsReferrersAndTags(t *testing.T) {
 			t.Run(place+", referrers API at "+api, func(t *testing.T) {
 				options := func(which string) (o []registrytest.Option) {
 					if api == which || api == "both" {
-						o = append(o, registrytest.Wrap(newReferrersAPI))
+						o = append(o, registrytest.ReferrersAPI())
 					}
 					return o
 				}

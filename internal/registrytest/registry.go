@@ -2,8 +2,8 @@
 // handlers over its filesystem driver) inside a test.
 //
 // It promises what that registry does in production: blob mounts, byte-for-byte
-// manifests, no referrers API (so clients take the fallback tag), basic
-// authentication against htpasswd. It records every request, so that a test can
+// manifests, no referrers API (so clients take the fallback tag; [ReferrersAPI] adds
+// one), basic authentication against htpasswd. It records every request, so that a test can
 // hold a client to a request budget, and it lets a test stand between the client
 // and the registry to inject faults.
 //

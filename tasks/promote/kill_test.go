@@ -3,6 +3,7 @@
 package main
 
 import (
+	"errors"
 	"net/http"
 	"os"
 	"os/exec"
@@ -11,11 +12,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/stretchr/testify/require"
 
 	"github.com/sluice-ci/sluice/internal/closure"
 	"github.com/sluice-ci/sluice/internal/evidencetest"
+	"github.com/sluice-ci/sluice/internal/ocirepo"
 	"github.com/sluice-ci/sluice/internal/policy"
 	"github.com/sluice-ci/sluice/internal/promotion"
 	"github.com/sluice-ci/sluice/internal/registrytest"
@@ -66,31 +69,52 @@ func (k *trap) wrap(next http.Handler) http.Handler {
 // second, and so on to the last. The environment's tag never names an image that is
 // not complete, verified and recorded, and a second run completes the promotion.
 func TestKilledAtEveryRequest(t *testing.T) {
-	k := &trap{}
-	w := evidencetest.New(t, registrytest.Wrap(k.wrap))
+	api := []registrytest.Option{registrytest.ReferrersAPI()}
+	for _, mode := range []struct {
+		name           string
+		source, target []registrytest.Option
+		apart          bool
+	}{
+		{"one registry, without the referrers API", nil, nil, false},
+		{"one registry, with the referrers API", api, nil, false},
+		{"two registries, without the referrers API", nil, nil, true},
+		{"two registries, with the referrers API", api, api, true},
+	} {
+		t.Run(mode.name, func(t *testing.T) {
+			k := &trap{}
+			tapped := registrytest.Wrap(k.wrap)
+			w := evidencetest.New(t, append(mode.source, tapped)...)
+			target := w.Registry
+			if mode.apart {
+				target = registrytest.Start(t, append(mode.target, tapped)...)
+			}
+			killEverywhere(t, w, target.Host, k)
+		})
+	}
+}
+
+func killEverywhere(t *testing.T, w *evidencetest.World, target string, k *trap) {
+	t.Helper()
 	image := w.Image(t, "team/app")
 	w.Attest(t, image, 85)
 	w.Say(t, image, w.Attestor, time.Now().Add(-time.Minute), 90)
 	root, err := v1.NewHash(image.DigestStr())
 	require.NoError(t, err)
-	source, err := closure.Discover(t.Context(), w.Repository(t, "team/app").Attachments(t.Context()), root)
-	require.NoError(t, err)
-	require.Len(t, source.Nodes, 3)
-
 	for _, after := range []bool{false, true} {
 		for n := 1; ; n++ {
-			place := "dev" + strings.Repeat("x", n) + map[bool]string{true: "y"}[after]
-			text := strings.ReplaceAll(w.Policy(), "/dev/app", "/"+place+"/app")
+			place := target + "/dev" + strings.Repeat("x", n) + map[bool]string{true: "y"}[after] + "/app"
+			text := strings.ReplaceAll(w.Policy(), w.Registry.Host+"/dev/app", place)
 			w.WritePolicy(t, text)
 			victim := make(chan *os.Process, 1)
 			k.set(victim, n, after)
 			survived := promoteProcess(t, w, image.String(), victim) == nil
 			k.set(nil, 0, false)
-			requireConsistent(t, w, text, place, root, survived)
+			requireConsistent(t, text, place, root, survived)
 			require.NoErrorf(t, promoteProcess(t, w, image.String(), nil), "rerun after a kill at request %d", n)
-			requireConsistent(t, w, text, place, root, true)
+			requireConsistent(t, text, place, root, true)
 			if survived {
 				require.Greater(t, n, 20, "a promotion takes more requests than that: were they seen?")
+				t.Logf("killed at each of %d requests, %s", n-1, map[bool]string{false: "before the registry saw it", true: "after the registry acted"}[after])
 				break
 			}
 		}
@@ -115,18 +139,26 @@ func promoteProcess(t *testing.T, w *evidencetest.World, image string, victim ch
 }
 
 // requireConsistent holds the environment to the invariant.
-func requireConsistent(t *testing.T, w *evidencetest.World, policyText, place string, root v1.Hash, promoted bool) {
+func requireConsistent(t *testing.T, policyText, place string, root v1.Hash, promoted bool) {
 	t.Helper()
-	at := w.At(t, place+"/app", "dev")
-	if at == "" {
+	path, err := name.NewRepository(place)
+	require.NoError(t, err)
+	repo := ocirepo.New(ocirepo.Access{}).Open(path, ocirepo.Pull)
+	at, err := repo.Head(t.Context(), "dev")
+	if errors.Is(err, ocirepo.ErrNotFound) {
 		require.False(t, promoted, "the tag is missing")
 		return
 	}
-	require.Equal(t, root.String(), at)
-	repo := w.Repository(t, place+"/app")
+	require.NoError(t, err)
+	require.Equal(t, root, at.Digest)
 	there, err := closure.Discover(t.Context(), repo.Attachments(t.Context()), root)
 	require.NoError(t, err, "the tag names an image that is not complete")
 	require.Len(t, there.Nodes, 4, "image, two pieces of evidence and one record")
+	for _, blob := range there.Blobs() {
+		has, err := repo.HasBlob(t.Context(), blob.Digest)
+		require.NoError(t, err)
+		require.True(t, has, "the tag names an image that lacks %s", blob.Digest)
+	}
 	p, err := policy.Parse([]byte(policyText))
 	require.NoError(t, err)
 	e, err := p.Environment("dev")

@@ -1,4 +1,4 @@
-package closure_test
+package registrytest
 
 import (
 	"bytes"
@@ -13,9 +13,11 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
-// newReferrersAPI adds the referrers API of OCI 1.1 to a registry that lacks it.
-func newReferrersAPI(next http.Handler) http.Handler {
-	return &referrersAPI{next: next, lists: map[string][]v1.Descriptor{}}
+// ReferrersAPI adds the referrers API of OCI 1.1, which distribution lacks.
+func ReferrersAPI() Option {
+	return Wrap(func(next http.Handler) http.Handler {
+		return &referrersAPI{next: next, lists: map[string][]v1.Descriptor{}}
+	})
 }
 
 type referrersAPI struct {
