@@ -34,10 +34,14 @@ type Go struct {
 	Annotations map[string]string
 	Created     time.Time // see Spec
 
-	// Scratch is a directory for compiled programs and temporary files. Programs are read
-	// again when an image is pushed, so it must stay until then.
+	// Scratch is a directory for compiled programs, compressed layers and temporary files.
+	// Layers are read when an image is pushed, so it must stay until then.
 	Scratch string
 	Output  io.Writer // what the go command tells people; nil is nowhere
+
+	// SourceRead is called when everything is compiled and the source is read no more,
+	// before images are assembled; it may be nil.
+	SourceRead func()
 }
 
 // Image compiles one main package for every platform at once and assembles its image.
@@ -59,6 +63,9 @@ func (g Go) Images(ctx context.Context, pkgs ...string) (map[string]Artifact, er
 	dirs, err := g.compileAll(ctx, pkgs)
 	if err != nil {
 		return nil, err
+	}
+	if g.SourceRead != nil {
+		g.SourceRead()
 	}
 	programs, err := os.ReadDir(dirs[0])
 	if err != nil {
@@ -85,7 +92,7 @@ func (g Go) Images(ctx context.Context, pkgs ...string) (map[string]Artifact, er
 
 // assemble makes the image of a program that was compiled into one directory a platform.
 func (g Go) assemble(ctx context.Context, program string, dirs []string) (Artifact, error) {
-	spec := Spec{Base: g.base(), Created: g.Created, Annotations: g.Annotations}
+	spec := Spec{Base: g.base(), Created: g.Created, Annotations: g.Annotations, Scratch: g.Scratch}
 	spec.Configure = func(c *v1.Config) { runs(c, program) }
 	for i, p := range g.Platforms {
 		spec.Platforms = append(spec.Platforms, Platform{Platform: p, Layers: []Layer{{

@@ -41,6 +41,10 @@ type Spec struct {
 	// directories as they are where layers add files below them. Without it, entries are
 	// taken as they stand, and nothing of the base is read but its configuration.
 	Merge bool
+
+	// Scratch is a directory that keeps compressed layers until they are pushed. Without
+	// one they are compressed again then, and need no disk.
+	Scratch string
 }
 
 // Platform is what is added to the base for one platform.
@@ -142,7 +146,7 @@ func (s Spec) image(ctx context.Context, p Platform) (v1.Image, error) {
 			}
 			files.apply(add.Entries)
 		}
-		l, err := newLayer(add.Entries, s.Created, c.layerType())
+		l, err := newLayer(add.Entries, s.Created, c.layerType(), s.Scratch)
 		if err != nil {
 			return nil, err
 		}

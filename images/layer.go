@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"hash"
 	"io"
+	"os"
 	"sync"
 	"time"
 
@@ -19,12 +20,15 @@ import (
 // It is pinned in go.mod, unlike the standard library's, which changes with the toolchain.
 const Compressor = "github.com/klauspost/compress/gzip v1.20.3 level 1"
 
-// layer archives and compresses its entries anew each time it is read, so that its
-// memory does not grow with its files: once for its digest, once when it is uploaded.
+// layer archives and compresses its entries when it is read, so that its memory does
+// not grow with its files: once for its digest, and again when it is uploaded, unless
+// there is a scratch directory to keep what was compressed.
 type layer struct {
 	entries   []Entry
 	modified  time.Time
 	mediaType types.MediaType
+	scratch   string
+	kept      string // file in scratch, once measured
 	measure   func() (measured, error)
 }
 
@@ -41,15 +45,15 @@ var _ v1.Layer = (*layer)(nil)
 //
 // It fails on entries that contradict each other; files are opened only when the layer is read.
 func NewLayer(entries []Entry, modified time.Time) (v1.Layer, error) {
-	return newLayer(entries, modified, types.OCILayer)
+	return newLayer(entries, modified, types.OCILayer, "")
 }
 
-func newLayer(entries []Entry, modified time.Time, mediaType types.MediaType) (*layer, error) {
+func newLayer(entries []Entry, modified time.Time, mediaType types.MediaType, scratch string) (*layer, error) {
 	arranged, err := arrange(entries)
 	if err != nil {
 		return nil, err
 	}
-	l := &layer{entries: arranged, modified: modified.UTC().Truncate(time.Second), mediaType: mediaType}
+	l := &layer{entries: arranged, modified: modified.UTC().Truncate(time.Second), mediaType: mediaType, scratch: scratch}
 	l.measure = sync.OnceValues(l.read)
 	return l, nil
 }
@@ -76,6 +80,12 @@ func (l *layer) Uncompressed() (io.ReadCloser, error) {
 }
 
 func (l *layer) Compressed() (io.ReadCloser, error) {
+	if _, err := l.measure(); err != nil {
+		return nil, err
+	}
+	if l.kept != "" {
+		return os.Open(l.kept)
+	}
 	return pipe(func(w io.Writer) error { return l.compress(w, io.Discard) }), nil
 }
 
@@ -98,7 +108,16 @@ func (l *layer) compress(w, plain io.Writer) error {
 
 func (l *layer) read() (measured, error) {
 	compressed, plain := &counter{Hash: sha256.New()}, sha256.New()
-	if err := l.compress(compressed, plain); err != nil {
+	var out io.Writer = compressed
+	if l.scratch != "" {
+		file, err := os.CreateTemp(l.scratch, "layer-")
+		if err != nil {
+			return measured{}, err
+		}
+		defer file.Close()
+		l.kept, out = file.Name(), io.MultiWriter(compressed, file)
+	}
+	if err := l.compress(out, plain); err != nil {
 		return measured{}, err
 	}
 	return measured{digest: sum(compressed), diffID: sum(plain), size: compressed.n}, nil

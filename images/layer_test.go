@@ -134,3 +134,34 @@ func watchHeap(t *testing.T) func() uint64 {
 		return peak.Load() - min(start, peak.Load())
 	}
 }
+
+func TestAKeptLayerIsTheSameWhateverHappensToItsFiles(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "app")
+	require.NoError(t, os.WriteFile(file, []byte("as it was compiled"), 0o755))
+	build := func(scratch string) v1.Image {
+		artifact, err := images.Build(t.Context(), images.Spec{Base: images.Static(), Scratch: scratch, Platforms: []images.Platform{{
+			Platform: v1.Platform{OS: "linux", Architecture: "amd64"},
+			Layers:   []images.Layer{{Entries: []images.Entry{{Path: "app", Mode: 0o755, Source: file}}}},
+		}}})
+		require.NoError(t, err)
+		return artifact.(v1.Image)
+	}
+	kept, again := build(t.TempDir()), build("")
+	require.NoError(t, validate.Image(again))
+	want, err := again.Digest()
+	require.NoError(t, err)
+	got, err := kept.Digest()
+	require.NoError(t, err)
+	require.Equal(t, want, got)
+	require.NoError(t, os.Remove(file))
+	layers, err := kept.Layers()
+	require.NoError(t, err)
+	blob, err := layers[len(layers)-1].Compressed()
+	require.NoError(t, err)
+	defer blob.Close()
+	sum, _, err := v1.SHA256(blob)
+	require.NoError(t, err)
+	digest, err := layers[len(layers)-1].Digest()
+	require.NoError(t, err)
+	require.Equal(t, digest, sum)
+}

@@ -70,7 +70,7 @@ var staticLayer = sync.OnceValues(func() (*layer, error) {
 	for _, f := range files {
 		paths = append(paths, f.Path)
 	}
-	return newLayer(append(files, Parents(paths)...), time.Unix(0, 0), types.OCILayer)
+	return newLayer(append(files, Parents(paths)...), time.Unix(0, 0), types.OCILayer, "")
 })
 
 // authorities renders Mozilla's roots as PEM. Roots that are trusted only for

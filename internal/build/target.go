@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"sync"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/sluice-ci/sluice/images"
 	"github.com/sluice-ci/sluice/internal/registry"
@@ -62,12 +64,13 @@ func (o *Options) resolveBase(ctx context.Context, client *registry.Client) (ima
 }
 
 // Publish looks for an image of the same inputs, makes and pushes one where there is
-// none, and writes the results. Inputs are hashed again once the image is made: where
-// something wrote to the source meanwhile, the image is pushed, but not remembered by them.
+// none, and writes the results. Inputs are hashed again once the source was read: where
+// something wrote to it meanwhile, the image is pushed, but not remembered by them.
 //
+// Produce may call sourceRead before it returns, so that this happens while it assembles.
 // What produce says itself with a [task.Error] is kept; a registry's errors get the exit
 // code and the remedy they deserve.
-func (t *Target) Publish(ctx context.Context, r *task.Run, inputs func(context.Context) (images.Inputs, error), produce func(context.Context) (images.Artifact, error)) error {
+func (t *Target) Publish(ctx context.Context, r *task.Run, inputs func(context.Context) (images.Inputs, error), produce func(ctx context.Context, sourceRead func()) (images.Artifact, error)) error {
 	start := time.Now()
 	before, err := inputs(ctx)
 	if err != nil {
@@ -83,15 +86,22 @@ func (t *Target) Publish(ctx context.Context, r *task.Run, inputs func(context.C
 			return t.report(r, digest)
 		}
 	}
-	artifact, err := produce(ctx)
+	var again errgroup.Group
+	var after images.Inputs
+	sourceRead := sync.OnceFunc(func() {
+		again.Go(func() (err error) { after, err = inputs(ctx); return err })
+	})
+	artifact, err := produce(ctx, sourceRead)
+	if err == nil {
+		sourceRead()
+	}
+	if hashing := again.Wait(); err == nil {
+		err = hashing
+	}
 	if err != nil {
 		return t.explain(err)
 	}
 	r.Printf("built in %s", time.Since(start).Round(100*time.Millisecond))
-	after, err := inputs(ctx)
-	if err != nil {
-		return err
-	}
 	tags := []string{before.Tag()}
 	if before != after {
 		r.Printf("the source changed while it was built; the next build will not find this image by its inputs")

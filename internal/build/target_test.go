@@ -40,7 +40,7 @@ func run(t *testing.T, inputs func(n int) images.Inputs, args ...string) outcome
 		n := 0
 		return target.Publish(ctx, r,
 			func(context.Context) (images.Inputs, error) { n++; return inputs(n), nil },
-			func(ctx context.Context) (images.Artifact, error) {
+			func(ctx context.Context, _ func()) (images.Artifact, error) {
 				return images.Build(ctx, images.Spec{Base: target.Base, Annotations: o.Annotations(), Created: o.Created(), Platforms: []images.Platform{{
 					Platform: v1.Platform{OS: "linux", Architecture: "amd64"},
 					Layers:   []images.Layer{{Entries: []images.Entry{{Path: "app", Mode: 0o755, Body: []byte("app")}}}},

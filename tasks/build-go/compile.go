@@ -58,7 +58,8 @@ func compile(ctx context.Context, r *task.Run, o *options) error {
 		hash, err := program.Inputs(ctx, o.pkg)
 		return hash, explainGo(err, o.pkg)
 	}
-	return target.Publish(ctx, r, inputs, func(ctx context.Context) (images.Artifact, error) {
+	return target.Publish(ctx, r, inputs, func(ctx context.Context, sourceRead func()) (images.Artifact, error) {
+		program.SourceRead = sourceRead
 		r.Printf("compiling %s for %s", o.pkg, o.Platforms.String())
 		artifact, err := program.Image(ctx, o.pkg)
 		return artifact, explainGo(err, o.pkg)

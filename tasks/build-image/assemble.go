@@ -53,7 +53,7 @@ func assemble(ctx context.Context, r *task.Run, o *options) error {
 		}
 		spec.Platforms = append(spec.Platforms, layers)
 	}
-	return target.Publish(ctx, r, spec.Inputs, func(ctx context.Context) (images.Artifact, error) {
+	return target.Publish(ctx, r, spec.Inputs, func(ctx context.Context, _ func()) (images.Artifact, error) {
 		artifact, err := images.Build(ctx, spec)
 		var layout *images.LayoutError
 		if errors.As(err, &layout) {
