@@ -1,6 +1,7 @@
 package evidence
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -85,14 +86,26 @@ func (o *Options) WriteGate(file string, gate Gate) (digest string, err error) {
 // WriteDocument writes a predicate of any type as reports/<file> and returns
 // its digest, "sha256:…". The file is written atomically.
 func (o *Options) WriteDocument(file string, doc Document) (digest string, err error) {
-	data, err := json.MarshalIndent(doc, "", "  ")
+	data, err := encode(doc, "  ")
 	if err != nil {
 		return "", fmt.Errorf("encoding predicate %q: %w", file, err)
 	}
-	data = append(data, '\n')
 	if err := task.WriteFile(filepath.Join(o.Reports, file), data, 0o644); err != nil {
 		return "", fmt.Errorf("writing predicate %q: %w", file, err)
 	}
 	sum := sha256.Sum256(data)
 	return "sha256:" + hex.EncodeToString(sum[:]), nil
+}
+
+// encode gives JSON that people can read: a rule such as "coverage >= 80 %" stays as
+// it is, for none of it goes into HTML. It ends with a newline.
+func encode(v any, indent string) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", indent)
+	if err := e.Encode(v); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), nil
 }

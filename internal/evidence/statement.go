@@ -1,6 +1,7 @@
 package evidence
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -70,13 +71,13 @@ func NewStatement(digest v1.Hash, o Origin, predicateType string, predicate json
 	if !o.Finished.IsZero() {
 		subject.annotate(finishedAnnotation, o.Finished.UTC().Format(time.RFC3339))
 	}
-	b, err := json.Marshal(Statement{
+	b, err := encode(Statement{
 		Type: StatementType, Subject: []Subject{subject}, PredicateType: predicateType, Predicate: predicate,
-	})
+	}, "")
 	if err != nil {
 		return nil, fmt.Errorf("encoding a statement of type %q: %w", predicateType, err)
 	}
-	return b, nil
+	return bytes.TrimSuffix(b, []byte("\n")), nil
 }
 
 func (s *Subject) annotate(name, value string) {
