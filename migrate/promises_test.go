@@ -164,7 +164,7 @@ func TestNamesWithQuotesUnicodeAnd63BytesInOtherSchemas(t *testing.T) {
 				w := newWorld(t, s, "CREATE SCHEMA "+q(n.schema)+"; CREATE TABLE "+table+" ("+q(n.key)+" text PRIMARY KEY, "+q(n.column)+" text NOT NULL DEFAULT 'd''x'); CREATE INDEX ON "+table+" ("+q(n.column)+
 					"); INSERT INTO "+table+" SELECT 'k' || i, i::text FROM generate_series(1, 1200) i", migrate.Options{})
 				w.take(&change.Change{Version: "1", Name: "x", Schema: n.schema, Contract: change.Contract{MinAge: 1, DropAfter: 1}, Operations: []change.Operation{
-					{RenameColumn: &change.RenameColumn{Table: q(n.table), Column: n.column, To: n.to}}}})
+					{RenameColumn: &change.RenameColumn{PresentColumn: change.PresentColumn{Table: q(n.table), Column: n.column}, To: n.to}}}})
 				w.expand()
 				w.exec("SET search_path = pg_temp; INSERT INTO " + table + " (" + q(n.key) + ") VALUES ('old')")
 				w.exec("INSERT INTO " + table + " (" + q(n.key) + "," + q(n.to) + ") VALUES ('new', 'v')")

@@ -32,6 +32,12 @@ type Operation struct {
 	SQL           *SQL           `json:"sql,omitempty" doc:"Raw SQL from files beside change.yaml: linted, never called safe."`
 }
 
+// PresentColumn names the column that an operation changes.
+type PresentColumn struct {
+	Table  string `json:"table" doc:"Table, or schema.table."`
+	Column string `json:"column" doc:"Present column."`
+}
+
 // AddColumn adds one column. Rows that exist get the default, or the value of Up, in batches.
 type AddColumn struct {
 	Table   string `json:"table" doc:"Table, or schema.table."`
@@ -45,34 +51,30 @@ type AddColumn struct {
 
 // DropColumn removes one column at contract.
 type DropColumn struct {
-	Table  string `json:"table" doc:"Table, or schema.table."`
-	Column string `json:"column" doc:"Column to drop."`
-	Down   string `json:"down,omitempty" doc:"SQL expression over the row that gives old readers a value where new writers leave NULL; required when the column is NOT NULL without default."`
+	PresentColumn
+	Down string `json:"down,omitempty" doc:"SQL expression over the row that gives old readers a value where new writers leave NULL; required when the column is NOT NULL without default."`
 }
 
 // RenameColumn gives a column a second name, then takes the first away.
 type RenameColumn struct {
-	Table  string `json:"table" doc:"Table, or schema.table."`
-	Column string `json:"column" doc:"Present name."`
-	To     string `json:"to" doc:"New name."`
+	PresentColumn
+	To string `json:"to" doc:"New name."`
 }
 
 // ChangeType copies a column into a new one of another type.
 type ChangeType struct {
-	Table  string `json:"table" doc:"Table, or schema.table."`
-	Column string `json:"column" doc:"Present column."`
-	To     string `json:"to,omitempty" doc:"Name of the column with the new type. Leave it out only for a widening that rewrites nothing, such as varchar(20) to text."`
-	Type   string `json:"type" doc:"New SQL type."`
-	Up     string `json:"up,omitempty" doc:"SQL expression for the new value. Default: a cast."`
-	Down   string `json:"down,omitempty" doc:"SQL expression for the old value. Default: a cast."`
+	PresentColumn
+	To   string `json:"to,omitempty" doc:"Name of the column with the new type. Leave it out only for a widening that rewrites nothing, such as varchar(20) to text."`
+	Type string `json:"type" doc:"New SQL type."`
+	Up   string `json:"up,omitempty" doc:"SQL expression for the new value. Default: a cast."`
+	Down string `json:"down,omitempty" doc:"SQL expression for the old value. Default: a cast."`
 }
 
 // SplitColumn copies one column into several.
 type SplitColumn struct {
-	Table  string      `json:"table" doc:"Table, or schema.table."`
-	Column string      `json:"column" doc:"Present column."`
-	Into   []NewColumn `json:"into" doc:"The columns that take its place."`
-	Down   string      `json:"down" doc:"SQL expression over the new columns for the old value."`
+	PresentColumn
+	Into []NewColumn `json:"into" doc:"The columns that take its place."`
+	Down string      `json:"down" doc:"SQL expression over the new columns for the old value."`
 }
 
 // MergeColumns copies several columns into one.
@@ -84,14 +86,13 @@ type MergeColumns struct {
 
 // MoveColumn moves a column to another table.
 type MoveColumn struct {
-	Table  string   `json:"table" doc:"Table that holds the column, or schema.table."`
-	Column string   `json:"column" doc:"Present column. It must allow NULL: a new version adds the row here before the one that holds the value."`
-	Into   string   `json:"into" doc:"Table that the column moves to, or schema.table."`
-	By     []string `json:"by" doc:"Columns of that table with a foreign key to this one; they must be unique, so that a row belongs to a row."`
-	As     string   `json:"as" doc:"Name of the column there."`
-	Type   string   `json:"type,omitempty" doc:"SQL type there. Default: as it is here."`
-	Up     string   `json:"up,omitempty" doc:"SQL expression over the row of this table for the new value. Default: the column."`
-	Down   string   `json:"down,omitempty" doc:"SQL expression over the row of the other table for the old value. Default: the column."`
+	PresentColumn
+	Into string   `json:"into" doc:"Table that the column moves to, or schema.table."`
+	By   []string `json:"by" doc:"Columns of that table with a foreign key to this one; they must be unique, so that a row belongs to a row."`
+	As   string   `json:"as" doc:"Name of the column there."`
+	Type string   `json:"type,omitempty" doc:"SQL type there. Default: as it is here."`
+	Up   string   `json:"up,omitempty" doc:"SQL expression over the row of this table for the new value. Default: the column."`
+	Down string   `json:"down,omitempty" doc:"SQL expression over the row of the other table for the old value. Default: the column."`
 }
 
 // NewColumn is a column that replaces an old one.
@@ -111,29 +112,25 @@ type OldColumn struct {
 
 // SetNotNull forbids NULL at contract; until then Up stands in for it.
 type SetNotNull struct {
-	Table  string `json:"table" doc:"Table, or schema.table."`
-	Column string `json:"column" doc:"Column."`
-	Up     string `json:"up,omitempty" doc:"SQL expression over the row that replaces NULL, in existing rows and in those that old writers bring. Without it no row may hold NULL at contract."`
+	PresentColumn
+	Up string `json:"up,omitempty" doc:"SQL expression over the row that replaces NULL, in existing rows and in those that old writers bring. Without it no row may hold NULL at contract."`
 }
 
 // DropNotNull allows NULL at contract.
 type DropNotNull struct {
-	Table  string `json:"table" doc:"Table, or schema.table."`
-	Column string `json:"column" doc:"Column."`
-	Down   string `json:"down" doc:"SQL expression over the row that stands in for NULL until contract, while old readers expect a value."`
+	PresentColumn
+	Down string `json:"down" doc:"SQL expression over the row that stands in for NULL until contract, while old readers expect a value."`
 }
 
 // SetDefault changes what rows to come get.
 type SetDefault struct {
-	Table   string `json:"table" doc:"Table, or schema.table."`
-	Column  string `json:"column" doc:"Column."`
+	PresentColumn
 	Default string `json:"default" doc:"SQL expression."`
 }
 
 // DropDefault removes a default at contract, since old writers count on it.
 type DropDefault struct {
-	Table  string `json:"table" doc:"Table, or schema.table."`
-	Column string `json:"column" doc:"Column."`
+	PresentColumn
 }
 
 // AddCheck adds a check constraint.

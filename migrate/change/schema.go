@@ -22,10 +22,9 @@ func Schema() []byte {
 
 func object(t reflect.Type, defs map[string]any) map[string]any {
 	properties, required := map[string]any{}, []string{}
-	for i := range t.NumField() {
-		f := t.Field(i)
+	for _, f := range reflect.VisibleFields(t) {
 		key, opt, _ := strings.Cut(f.Tag.Get("json"), ",")
-		if key == "-" {
+		if key == "-" || f.Anonymous {
 			continue
 		}
 		p := property(f.Type, defs)

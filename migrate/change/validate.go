@@ -50,9 +50,12 @@ func (c *Change) validate() error {
 
 // checkFields walks one operation: required keys are there, names fit, expressions stand alone.
 func checkFields(v reflect.Value, schema string) error {
-	for i := range v.NumField() {
-		key, opt, _ := strings.Cut(v.Type().Field(i).Tag.Get("json"), ",")
-		f := v.Field(i)
+	for _, field := range reflect.VisibleFields(v.Type()) {
+		if field.Anonymous {
+			continue
+		}
+		key, opt, _ := strings.Cut(field.Tag.Get("json"), ",")
+		f := v.FieldByIndex(field.Index)
 		if f.IsZero() || (f.Kind() == reflect.Slice && f.Len() == 0) {
 			if opt == "" {
 				return fmt.Errorf("%s is missing", key)

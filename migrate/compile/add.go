@@ -95,11 +95,7 @@ func (b *builder) dropTriggersStep(d derive) plan.Step {
 }
 
 func (b *builder) dropColumn(op *change.DropColumn) error {
-	t, at, err := b.table(op.Table)
-	if err != nil {
-		return err
-	}
-	c, err := b.column(t, op.Column)
+	t, at, c, err := b.present(op.PresentColumn)
 	if err != nil {
 		return err
 	}

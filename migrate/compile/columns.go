@@ -11,11 +11,7 @@ import (
 )
 
 func (b *builder) renameColumn(op *change.RenameColumn) error {
-	t, at, err := b.table(op.Table)
-	if err != nil {
-		return err
-	}
-	c, err := b.column(t, op.Column)
+	t, at, c, err := b.present(op.PresentColumn)
 	if err != nil {
 		return err
 	}
@@ -33,11 +29,7 @@ func (b *builder) renameColumn(op *change.RenameColumn) error {
 }
 
 func (b *builder) changeType(op *change.ChangeType) error {
-	t, at, err := b.table(op.Table)
-	if err != nil {
-		return err
-	}
-	c, err := b.column(t, op.Column)
+	t, at, c, err := b.present(op.PresentColumn)
 	if err != nil {
 		return err
 	}
@@ -106,11 +98,7 @@ func (b *builder) widen(t *catalog.Table, at change.TableName, c catalog.Column,
 }
 
 func (b *builder) splitColumn(op *change.SplitColumn) error {
-	t, at, err := b.table(op.Table)
-	if err != nil {
-		return err
-	}
-	c, err := b.column(t, op.Column)
+	t, at, c, err := b.present(op.PresentColumn)
 	if err != nil {
 		return err
 	}

@@ -171,6 +171,16 @@ func (b *builder) column(t *catalog.Table, name string) (catalog.Column, error) 
 	return c, nil
 }
 
+// present gives the table and the column that an operation changes.
+func (b *builder) present(of change.PresentColumn) (*catalog.Table, change.TableName, catalog.Column, error) {
+	t, at, err := b.table(of.Table)
+	if err != nil {
+		return nil, at, catalog.Column{}, err
+	}
+	c, err := b.column(t, of.Column)
+	return t, at, c, err
+}
+
 // claim takes a column for this operation, since two that rewrite one column would undo each other.
 func (b *builder) claim(t *catalog.Table, column string) error {
 	key := t.Name.Plain() + "." + column

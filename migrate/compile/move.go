@@ -60,7 +60,7 @@ func (b *builder) moveColumn(op *change.MoveColumn) error {
 func (b *builder) newMove(op *change.MoveColumn) (move, error) {
 	var m move
 	var err error
-	if m.from, m.fromAt, err = b.table(op.Table); err != nil {
+	if m.from, m.fromAt, m.old.Column, err = b.present(op.PresentColumn); err != nil {
 		return m, err
 	}
 	if m.into, m.intoAt, err = b.table(op.Into); err != nil {
@@ -68,9 +68,6 @@ func (b *builder) newMove(op *change.MoveColumn) (move, error) {
 	}
 	if m.from.Name.Name == m.into.Name.Name {
 		return m, refusal.New("both tables bear the name %q", m.from.Name.Name).Remedy("rename one of them first, in a change of its own")
-	}
-	if m.old.Column, err = b.column(m.from, op.Column); err != nil {
-		return m, err
 	}
 	if op.Type == "" {
 		op.Type = m.old.Type

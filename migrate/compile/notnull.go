@@ -10,11 +10,7 @@ import (
 )
 
 func (b *builder) setNotNull(op *change.SetNotNull) error {
-	t, at, err := b.table(op.Table)
-	if err != nil {
-		return err
-	}
-	c, err := b.column(t, op.Column)
+	t, at, c, err := b.present(op.PresentColumn)
 	if err != nil {
 		return err
 	}
@@ -71,11 +67,7 @@ func (b *builder) notNullSteps(t *catalog.Table, at change.TableName, column str
 }
 
 func (b *builder) dropNotNull(op *change.DropNotNull) error {
-	t, at, err := b.table(op.Table)
-	if err != nil {
-		return err
-	}
-	c, err := b.column(t, op.Column)
+	t, at, c, err := b.present(op.PresentColumn)
 	if err != nil {
 		return err
 	}
@@ -100,36 +92,32 @@ func (b *builder) dropNotNull(op *change.DropNotNull) error {
 }
 
 func (b *builder) setDefault(op *change.SetDefault) error {
-	return b.alterDefault(op.Table, op.Column, op.Default, &b.plan.Expand)
+	return b.alterDefault(op.PresentColumn, op.Default, &b.plan.Expand)
 }
 
 func (b *builder) dropDefault(op *change.DropDefault) error {
-	return b.alterDefault(op.Table, op.Column, "", &b.plan.Tombstone)
+	return b.alterDefault(op.PresentColumn, "", &b.plan.Tombstone)
 }
 
-func (b *builder) alterDefault(table, column, expr string, phase *[]plan.Step) error {
-	t, at, err := b.table(table)
+func (b *builder) alterDefault(of change.PresentColumn, expr string, phase *[]plan.Step) error {
+	t, at, c, err := b.present(of)
 	if err != nil {
 		return err
 	}
-	c, err := b.column(t, column)
-	if err != nil {
-		return err
-	}
-	if err := b.claim(t, column); err != nil {
+	if err := b.claim(t, c.Name); err != nil {
 		return err
 	}
 	if c.Generated || c.Identity {
-		return refusal.New("column %q of %q is generated; it has no default to change", column, t.Name.Plain()).Remedy("use raw SQL")
+		return refusal.New("column %q of %q is generated; it has no default to change", c.Name, t.Name.Plain()).Remedy("use raw SQL")
 	}
 	alter := func(def string) string {
 		if def == "" {
-			return fmt.Sprintf("ALTER TABLE %s ALTER COLUMN %s DROP DEFAULT", at, quote(column))
+			return fmt.Sprintf("ALTER TABLE %s ALTER COLUMN %s DROP DEFAULT", at, quote(c.Name))
 		}
-		return fmt.Sprintf("ALTER TABLE %s ALTER COLUMN %s SET DEFAULT %s", at, quote(column), def)
+		return fmt.Sprintf("ALTER TABLE %s ALTER COLUMN %s SET DEFAULT %s", at, quote(c.Name), def)
 	}
 	*phase = append(*phase, plan.Step{
-		What: "change the default of " + column + " for rows to come", Table: t.Name.Plain(), Lock: plan.AccessExclusive,
+		What: "change the default of " + c.Name + " for rows to come", Table: t.Name.Plain(), Lock: plan.AccessExclusive,
 		SQL: []string{alter(expr)}, Undo: []string{alter(c.Default)},
 	})
 	return nil
