@@ -1,11 +1,5 @@
 //go:build e2e
 
-// Package e2e runs the catalog on a real cluster as a product team would: every
-// sample and every pipeline, in namespaces that enforce the restricted Pod
-// Security Standard, from images that were released from this very tree.
-//
-// It needs the variables of .sluice/cluster/env and an installed catalog:
-// `make test-e2e` provides both. A missing one fails.
 package e2e
 
 import (
@@ -14,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -22,58 +17,64 @@ import (
 	"github.com/sluice-ci/sluice/tests/team"
 )
 
-var (
-	cluster  *team.Cluster
-	fixtures team.Fixtures
-)
-
-func TestMain(m *testing.M) {
-	code, err := setUp(m)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "e2e:", err)
-		code = 1
-	}
-	os.Exit(code)
-}
-
-func setUp(m *testing.M) (code int, err error) {
-	ctx := context.Background()
-	if cluster, err = team.Connect(); err != nil {
-		return 1, err
-	}
-	stop, err := provide(ctx)
-	if err != nil {
-		return 1, err
-	}
-	defer stop()
-	return m.Run(), nil
-}
-
-// TestSamples runs every sample of every task and pipeline as it stands, but for
-// its placeholders, and holds it to what it says of its end.
+// TestSamples runs every sample of every task and pipeline, but for those that need
+// a database: they run in the order in which one change meets them, in
+// TestTasksCarryAChangeThrough and TestPipelinesSplitAColumn.
 func TestSamples(t *testing.T) {
-	var samples []string
-	for _, pattern := range []string{"../../tasks/*/samples/*.yaml", "../../pipelines/*/samples/*.yaml"} {
-		found, err := filepath.Glob(pattern)
+	paths, err := samples()
+	require.NoError(t, err)
+	for _, path := range paths {
+		manifest, err := os.ReadFile(path)
 		require.NoError(t, err)
-		samples = append(samples, found...)
-	}
-	require.NotEmpty(t, samples)
-	for _, path := range samples {
+		if needsDatabase(manifest) {
+			continue
+		}
 		name := sampleName(path)
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			want, err := readExpectation(path)
-			require.NoError(t, err)
-			manifest, err := os.ReadFile(path)
-			require.NoError(t, err)
-			namespace := newNamespace(t, name)
-			outcome := run(t, namespace, manifest)
-			if differences := want.differences(outcome); len(differences) > 0 {
-				t.Errorf("%s\n%s\nrun it alone: make test-e2e RUN='TestSamples/%s'",
-					strings.Join(differences, "\n"), namespace.Describe(outcome), name)
-			}
+			runSample(t, newNamespace(t, name), path)
 		})
+	}
+}
+
+func samples() (paths []string, err error) {
+	for _, pattern := range []string{"../../tasks/*/samples/*.yaml", "../../pipelines/*/samples/*.yaml"} {
+		found, err := filepath.Glob(pattern)
+		if err != nil || len(found) == 0 {
+			return nil, fmt.Errorf("finding samples: nothing is %s (%w)", pattern, err)
+		}
+		paths = append(paths, found...)
+	}
+	return paths, nil
+}
+
+// ran are the paths of the samples that ran.
+var ran sync.Map
+
+// everySampleRan finds samples that no test runs.
+func everySampleRan() error {
+	paths, err := samples()
+	for _, path := range paths {
+		if _, ok := ran.Load(path); !ok {
+			return fmt.Errorf("no test runs %s", path)
+		}
+	}
+	return err
+}
+
+// runSample runs a sample as it stands, but for its placeholders, and holds it to
+// what it says of its end.
+func runSample(t *testing.T, namespace *team.Namespace, path string) {
+	t.Helper()
+	ran.Store(path, true)
+	want, err := readExpectation(path)
+	require.NoError(t, err)
+	manifest, err := os.ReadFile(path)
+	require.NoError(t, err)
+	outcome := run(t, namespace, manifest)
+	if differences := want.differences(outcome); len(differences) > 0 {
+		t.Fatalf("%s: %s\n%s\nrun it alone: make test-e2e RUN='%s'",
+			path, strings.Join(differences, "\n"), namespace.Describe(outcome), t.Name())
 	}
 }
 
@@ -83,23 +84,6 @@ func sampleName(path string) string {
 	parts := strings.Split(filepath.ToSlash(strings.TrimSuffix(path, ".yaml")), "/")
 	n := len(parts)
 	return strings.TrimSuffix(parts[n-4], "s") + "-" + parts[n-3] + "-" + parts[n-1]
-}
-
-// newNamespace makes a namespace that lives as long as the test.
-func newNamespace(t *testing.T, name string) *team.Namespace {
-	namespace, err := cluster.NewNamespace(t.Context(), strings.TrimRight(fmt.Sprintf("%.50s", "e2e-"+name), "-"))
-	require.NoError(t, err)
-	require.NoError(t, namespace.ProvideKeys(t.Context()))
-	t.Cleanup(func() {
-		if t.Failed() && os.Getenv("KEEP") != "" {
-			t.Logf("namespace %s is kept", namespace.Name)
-			return
-		}
-		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
-		defer cancel()
-		require.NoError(t, namespace.Delete(ctx))
-	})
-	return namespace
 }
 
 // run applies a manifest that holds one run and waits for its end.

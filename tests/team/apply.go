@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -21,7 +22,8 @@ func memoryDiscovery(k kubernetes.Interface) discovery.CachedDiscoveryInterface 
 }
 
 // Apply creates every object of a YAML stream in the namespace, as `kubectl
-// create -f` does, and returns them as the API server stored them.
+// create -f` does, or replaces a ConfigMap of the same name, and returns them as
+// the API server stored them.
 func (n *Namespace) Apply(ctx context.Context, manifest []byte) ([]*unstructured.Unstructured, error) {
 	var created []*unstructured.Unstructured
 	decoder := yaml.NewYAMLOrJSONDecoder(bytes.NewReader(manifest), 4096)
@@ -47,6 +49,9 @@ func (n *Namespace) Apply(ctx context.Context, manifest []byte) ([]*unstructured
 			return created, fmt.Errorf("creating %s %q: it is of the cluster, not of a namespace", kind.Kind, object.GetName())
 		}
 		stored, err := resource.Create(ctx, object, metav1.CreateOptions{})
+		if apierrors.IsAlreadyExists(err) && kind.Kind == "ConfigMap" {
+			stored, err = resource.Update(ctx, object, metav1.UpdateOptions{})
+		}
 		if err != nil {
 			return created, fmt.Errorf("creating %s %q: %w", kind.Kind, object.GetName(), err)
 		}

@@ -142,8 +142,8 @@ func (n *Namespace) waitForServiceAccount(ctx context.Context) error {
 
 // Delete removes the namespace and all that is in it, and waits until it is gone.
 func (n *Namespace) Delete(ctx context.Context) error {
-	if err := n.Kube.CoreV1().Namespaces().Delete(ctx, n.Name, metav1.DeleteOptions{}); err != nil && !apierrors.IsNotFound(err) {
-		return fmt.Errorf("removing namespace %q: %w", n.Name, err)
+	if err := n.BeginDelete(ctx); err != nil {
+		return err
 	}
 	for ctx.Err() == nil {
 		if _, err := n.Kube.CoreV1().Namespaces().Get(ctx, n.Name, metav1.GetOptions{}); apierrors.IsNotFound(err) {
@@ -152,6 +152,15 @@ func (n *Namespace) Delete(ctx context.Context) error {
 		time.Sleep(200 * time.Millisecond)
 	}
 	return fmt.Errorf("waiting for namespace %q to go: %w", n.Name, ctx.Err())
+}
+
+// BeginDelete lets the cluster remove the namespace, which takes some ten seconds.
+func (n *Namespace) BeginDelete(ctx context.Context) error {
+	err := n.Kube.CoreV1().Namespaces().Delete(ctx, n.Name, metav1.DeleteOptions{})
+	if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) { // a conflict says that it is on its way
+		return fmt.Errorf("removing namespace %q: %w", n.Name, err)
+	}
+	return nil
 }
 
 func ignoreExisting(err error) error {
