@@ -4,10 +4,8 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"path/filepath"
 	"runtime"
 	"slices"
-	"strings"
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -40,12 +38,6 @@ var canaries = []struct {
 // ServeCanaries runs copies of the sample service, each under http://<name>.canaries:8080, some of them under load, and a real Prometheus that
 // scrapes them every two seconds, under http://prometheus.monitoring:9090. root is the repository's root.
 func (c *Cluster) ServeCanaries(ctx context.Context, root, app string) error {
-	prometheus, err := c.program(ctx, "team/prometheus", images.Go{
-		Dir: filepath.Join(root, "tests/prometheus"), Tags: []string{"remove_all_sd"},
-	}, "github.com/prometheus/prometheus/cmd/prometheus")
-	if err != nil {
-		return err
-	}
 	load, err := c.program(ctx, "team/load", images.Go{Dir: root}, "./tasks/load-test")
 	if err != nil {
 		return err
@@ -64,9 +56,6 @@ func (c *Cluster) ServeCanaries(ctx context.Context, root, app string) error {
 			return err
 		}
 	}
-	if err := c.servePrometheus(ctx, prometheus); err != nil {
-		return err
-	}
 	for _, canary := range canaries {
 		if err := c.waitUntilReady(ctx, canaryNamespace, canary.name); err != nil {
 			return err
@@ -78,7 +67,7 @@ func (c *Cluster) ServeCanaries(ctx context.Context, root, app string) error {
 	if err := c.waitUntilReady(ctx, canaryNamespace, "traffic"); err != nil {
 		return err
 	}
-	return c.waitUntilReady(ctx, monitoringNamespace, "prometheus")
+	return c.ServePrometheus(ctx, root, "prometheus")
 }
 
 // StopCanaries removes them and their Prometheus.
@@ -159,30 +148,6 @@ func (c *Cluster) waitUntilReady(ctx context.Context, namespace, name string) er
 		time.Sleep(200 * time.Millisecond)
 	}
 	return fmt.Errorf("waiting for %q: it is not ready after three minutes (%s -n %s describe pod %s)", name, c.Kubectl, namespace, name)
-}
-
-func (c *Cluster) servePrometheus(ctx context.Context, image string) error {
-	var config strings.Builder
-	config.WriteString("global: {scrape_interval: 2s, scrape_timeout: 1s}\nscrape_configs:\n- job_name: canaries\n  static_configs:\n")
-	for _, canary := range canaries {
-		fmt.Fprintf(&config, "  - {targets: ['%s.%s:8080'], labels: {track: %s}}\n", canary.name, canaryNamespace, canary.name)
-	}
-	_, err := c.Kube.CoreV1().ConfigMaps(monitoringNamespace).Create(ctx, &corev1.ConfigMap{
-		ObjectMeta: metav1.ObjectMeta{Name: "prometheus"}, Data: map[string]string{"prometheus.yml": config.String()},
-	}, metav1.CreateOptions{})
-	if err = ignoreExisting(err); err != nil {
-		return fmt.Errorf("configuring Prometheus: %w", err)
-	}
-	pod := restrictedPod("prometheus", corev1.Container{
-		Image:        image,
-		Args:         []string{"--config.file=/etc/prometheus/prometheus.yml", "--storage.tsdb.path=/data/tsdb"},
-		VolumeMounts: []corev1.VolumeMount{{Name: "config", MountPath: "/etc/prometheus"}, {Name: "data", MountPath: "/data"}},
-	})
-	pod.Spec.Volumes = []corev1.Volume{
-		{Name: "config", VolumeSource: corev1.VolumeSource{ConfigMap: &corev1.ConfigMapVolumeSource{LocalObjectReference: corev1.LocalObjectReference{Name: "prometheus"}}}},
-		{Name: "data", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}},
-	}
-	return c.serve(ctx, monitoringNamespace, pod, 9090)
 }
 
 // trafficPod keeps the canaries with traffic of their own under load for an hour, a container each.
