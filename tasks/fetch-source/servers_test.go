@@ -23,7 +23,7 @@ import (
 )
 
 // gitCommand runs the machine's git, which these tests need: the servers that the task meets in the world are of its making.
-func gitCommand(t *testing.T, dir string, args ...string) string {
+func gitCommand(t testing.TB, dir string, args ...string) string {
 	t.Helper()
 	command := exec.Command("git", args...)
 	command.Dir = dir
@@ -43,7 +43,7 @@ type history struct {
 	pulled, unreachableByRef string
 }
 
-func newHistory(t *testing.T) history {
+func newHistory(t testing.TB) history {
 	t.Helper()
 	root := t.TempDir()
 	work, bare := filepath.Join(root, "work"), filepath.Join(root, "repos", "app.git")
