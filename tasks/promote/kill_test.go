@@ -40,29 +40,36 @@ func (k *trap) set(victim chan *os.Process, n int, after bool) {
 	k.victim, k.left, k.after = victim, n, after
 }
 
-func (k *trap) spring() {
-	_ = (<-k.victim).Kill()
-	panic(http.ErrAbortHandler)
-}
-
 func (k *trap) wrap(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/v2/" {
 			next.ServeHTTP(w, r)
 			return
 		}
-		k.mu.Lock()
-		defer k.mu.Unlock() // one request at a time, so that n means the same in every run
-		k.left--
-		due := k.victim != nil && k.left == 0
-		if due && !k.after {
-			k.spring()
+		victim, after := k.due()
+		if victim != nil && !after {
+			spring(victim)
 		}
 		next.ServeHTTP(w, r)
-		if due {
-			k.spring()
+		if victim != nil {
+			spring(victim)
 		}
 	})
+}
+
+// due counts a request, and gives the victim if it is the one.
+func (k *trap) due() (victim chan *os.Process, after bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.left--; k.left == 0 {
+		victim = k.victim
+	}
+	return victim, k.after
+}
+
+func spring(victim chan *os.Process) {
+	_ = (<-victim).Kill()
+	panic(http.ErrAbortHandler)
 }
 
 // TestKilledAtEveryRequest kills a promotion with SIGKILL at its first request, at its
