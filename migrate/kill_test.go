@@ -2,6 +2,7 @@ package migrate_test
 
 import (
 	"context"
+	"maps"
 	"math/rand/v2"
 	"path/filepath"
 	"sync"
@@ -48,13 +49,7 @@ func TestARunnerKilledAtEveryStatementCompletesOnRerun(t *testing.T) {
 		fresh.stop()
 		require.Greater(t, kills, 150)
 		t.Logf("%d kills", kills)
-		want := map[int]string{}
-		for i := 1; i <= 1600; i++ {
-			want[i] = ""
-		}
-		old.merge(want)
-		fresh.merge(want)
-		w.sameNames(want, "first_name || ' ' || last_name")
+		w.keeps("first_name || ' ' || last_name", old, fresh)
 		require.Zero(t, w.number("SELECT count(*) FROM pg_attribute WHERE attrelid = 'people'::regclass AND attname LIKE 'sluice%'"))
 		require.EqualValues(t, 1, w.number("SELECT count(*) FROM pg_index WHERE indexrelid = 'people_last_name'::regclass AND indisvalid"))
 		require.GreaterOrEqual(t, w.number("SELECT count(*) FROM sluice.archive_1_00 JOIN people USING (id)"), int64(1600), "the old values are archived")
@@ -76,18 +71,20 @@ func TestARunnerKilledAtEveryStatementRollsBackOnRerun(t *testing.T) {
 		kills += w.life("1_split", splitYAML, killed, "contract", "rollback")
 		require.Equal(t, shape, w.shape(), "rolled back from the tombstone")
 		t.Logf("%d kills", kills)
-		want := map[int]string{}
-		for i := 1; i <= 1600; i++ {
-			want[i] = ""
-		}
-		old.merge(want)
-		w.sameNames(want, "name")
+		w.keeps("name", old)
 	})
 }
 
-// sameNames compares the table with what the writers know to have committed; "" stands for the first value.
-func (w *world) sameNames(want map[int]string, expr string) {
+// keeps compares the table with what the writers know to have committed; "" stands for the first value.
+func (w *world) keeps(expr string, writers ...*writers) {
 	w.t.Helper()
+	want := map[int]string{}
+	for i := 1; i <= 1600; i++ {
+		want[i] = ""
+	}
+	for _, ws := range writers {
+		maps.Copy(want, ws.names)
+	}
 	rows, err := w.db.Query(w.ctx, "SELECT /* sluice */ id, "+expr+", 'f' || id || ' l' || id FROM people ORDER BY id")
 	require.NoError(w.t, err)
 	n := 0
@@ -188,12 +185,6 @@ func (ws *writers) stop() {
 	ws.cancel()
 	ws.done.Wait()
 	require.Positive(ws.t, ws.writes)
-}
-
-func (ws *writers) merge(into map[int]string) {
-	for id, name := range ws.names {
-		into[id] = name
-	}
 }
 
 func randomWord(r *rand.Rand) string {

@@ -30,6 +30,9 @@ func (e *Engine) prepare(ctx context.Context, c *change.Change) (*plan.Plan, err
 	if err != nil {
 		return nil, err
 	}
+	if err := p.Reviewed(c); err != nil {
+		return nil, err
+	}
 	return p, e.rehearse(ctx, p, c)
 }
 
