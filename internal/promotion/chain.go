@@ -33,15 +33,15 @@ type Chain struct {
 // Open reads the newest record of an environment and verifies it.
 func Open(ctx context.Context, p *policy.Policy, e *policy.Environment, repo *ocirepo.Repository) (*Chain, error) {
 	c := &Chain{policy: p, environment: e, repo: repo}
-	last, err := c.last(ctx)
-	if err != nil {
-		return nil, err
-	}
-	tip, err := repo.Head(ctx, c.tipTag())
+	tip, err := repo.Head(ctx, c.tipTag()) // before the list, so that it is never ahead of that
 	if err != nil && !errors.Is(err, ocirepo.ErrNotFound) {
 		return nil, err
 	}
 	c.Tip = tip.Digest
+	last, err := c.last(ctx)
+	if err != nil {
+		return nil, err
+	}
 	if last.tag == "" {
 		if c.Tip.Hex != "" {
 			return nil, c.broken("%s names a record, and no record has a tag of its own", c.tipTag())
@@ -54,7 +54,21 @@ func Open(ctx context.Context, p *policy.Policy, e *policy.Environment, repo *oc
 	if c.Newest.Number != last.number || !strings.HasPrefix(c.Newest.Manifest.Hex, last.digest) {
 		return nil, c.broken("tag %s holds record %d, %s", last.tag, c.Newest.Number, c.Newest.Manifest)
 	}
-	return c, nil
+	return c, c.reachTip(ctx)
+}
+
+// reachTip walks back from the newest record to the tip, which promotions that were
+// cut off left behind. A tip that is not on the way tells of a record that is gone.
+func (c *Chain) reachTip(ctx context.Context) (err error) {
+	for at := c.Newest; c.Tip.Hex != "" && at.Manifest != c.Tip; {
+		if at, err = c.Before(ctx, at); err != nil {
+			return err
+		}
+		if at == nil {
+			return c.broken("%s names %s, which is not among those that lead to record %d: was a newer one deleted?", c.tipTag(), c.Tip, c.Newest.Number)
+		}
+	}
+	return nil
 }
 
 // Before reads the record before an entry; nil before the first.

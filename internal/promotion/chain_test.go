@@ -59,6 +59,23 @@ func TestAnInterruptedPromotionIsCompletedWithoutASecondRecord(t *testing.T) {
 	require.NoError(t, again.Settled(t.Context()))
 }
 
+func TestATipLeftBehindTwiceIsCaughtUpWith(t *testing.T) {
+	w := evidencetest.New(t)
+	w.Promoted(t, w.Image(t, "dev/app"), time.Now())
+	for range 2 { // cut off before the tip moved
+		chain, err := w.Chain(t, "dev")
+		require.NoError(t, err)
+		require.NoError(t, w.Append(t, chain, w.Promoter, w.Image(t, "dev/app"), time.Now()))
+	}
+	chain, err := w.Chain(t, "dev")
+	require.NoError(t, err)
+	require.Equal(t, 3, chain.Newest.Number)
+	require.NoError(t, chain.Advance(t.Context()))
+	chain, err = w.Chain(t, "dev")
+	require.NoError(t, err)
+	require.Equal(t, chain.Newest.Manifest, chain.Tip)
+}
+
 func TestOfTwoPromotionsAtOnceTheSecondGivesUp(t *testing.T) {
 	w := evidencetest.New(t)
 	ours, err := w.Chain(t, "dev")
@@ -105,6 +122,9 @@ func TestChainsThatAreBroken(t *testing.T) {
 				require.NoError(t, repo.DeleteTag(t.Context(), tag))
 			}
 		}, "no record has a tag of its own"},
+		{"the newest record deleted", func(t *testing.T, w *evidencetest.World, own string) {
+			require.NoError(t, w.Repository(t, "dev/app").DeleteTag(t.Context(), own))
+		}, "was a newer one deleted?"},
 		{"a key that left the policy", func(t *testing.T, w *evidencetest.World, _ string) {
 			w.Promoter, w.KeyDir = evidencetest.Key(t)
 			w.WritePolicy(t, w.Policy())
