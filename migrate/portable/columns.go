@@ -138,9 +138,6 @@ func (b *builder) addColumn(op *change.AddColumn) error {
 	}
 	c := fresh(op.Column, op.Type)
 	c.comment = op.Comment
-	if err := b.pure(op.Up); err != nil {
-		return err
-	}
 	def, lost := quote(c.name)+" "+c.sqlType, quote(c.name)+" IS NOT NULL"
 	switch {
 	case op.Default != "":
@@ -150,6 +147,9 @@ func (b *builder) addColumn(op *change.AddColumn) error {
 		}
 	case op.Up != "":
 		lost += " AND NOT " + b.same(quote(c.name), b.cast(op.Up, c), c)
+	}
+	if op.Comment != "" {
+		def += b.comment(op.Comment)
 	}
 	b.plan.Expand = append(b.plan.Expand, plan.Step{
 		What: "add column " + c.name, Table: t.name, Lock: b.instant(), SQL: b.addColumns(t.name, []string{def}), Undo: b.dropColumns(t.name, []string{c.name}),
@@ -202,12 +202,15 @@ func (b *builder) dropColumn(op *change.DropColumn) error {
 		if err := b.derive(d, "give old readers a value in "+c.name+" when new writers leave it out", false); err != nil {
 			return err
 		}
-		b.relax(t, c)
+		if mandatory(c) {
+			b.relax(t, c)
+		}
 		if !b.triggersFollow() {
 			step.SQL = b.alone(t.name, append(b.dropTriggers(t, d.trigger), there...))
 			step.Undo = b.alone(t.name, append(back, b.derived(d)...))
 		}
 		f := d.fill()
+		f.EstRows = 0 // it changes by itself between the review and the run
 		b.plan.Backward = append(b.plan.Backward, keepStamps(f, t))
 	}
 	b.plan.Tombstone = append(b.plan.Tombstone, step)

@@ -158,8 +158,14 @@ func (b *builder) added(t *table, c column) error {
 }
 
 // pure refuses an expression that gives another value each time, or that reaches beyond the row.
-func (b *builder) pure(exprs ...string) error {
+func (b *builder) pure(t *table, exprs ...string) error {
 	for _, e := range exprs {
+		for _, c := range t.mentioned(e) {
+			if c.counted {
+				return refusal.New("the expression %q uses %q, which the database counts up: a trigger before the insert does not know it yet", e, c.name).
+					Remedy("compute it from the other columns")
+			}
+		}
 		if f := changing(e); f != "" {
 			return refusal.New("the expression %q calls %s, which gives another value each time: it could be neither resumed nor verified", e, f).
 				Remedy("compute it from the row; for new rows use a default")

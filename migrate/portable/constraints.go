@@ -56,15 +56,8 @@ func (b *builder) dropNotNull(op *change.DropNotNull) error {
 	if err := b.derive(d, "replace NULL in "+c.name+" while old readers expect a value", false); err != nil {
 		return err
 	}
-	step := plan.Step{What: "allow NULL in " + c.name, Table: t.name, Lock: b.online(), Scans: true, SQL: b.setNull(t.name, c, true), Undo: b.setNull(t.name, c, false)}
-	if b.relaxesFirst() {
-		b.plan.Expand = append(b.plan.Expand, step)
-		b.plan.Drop = append(b.plan.Drop, b.detach(d, "let NULL into "+c.name))
-		return nil
-	}
-	step.Irreversible, step.Undo = "rows may hold NULL from now on", nil
-	step.SQL = append(b.dropTriggers(t, d.trigger), step.SQL...)
-	b.plan.Drop = append(b.plan.Drop, step)
+	b.relax(t, c)
+	b.plan.Drop = append(b.plan.Drop, b.detach(d, "let NULL into "+c.name))
 	return nil
 }
 
@@ -99,6 +92,9 @@ func (b *builder) createIndex(op *change.CreateIndex) error {
 	}
 	if len(op.Include) > 0 || (op.Method != "" && op.Method != "btree") {
 		return refusal.New("this database has no included columns and no method but btree").Remedy("leave include and method out; name the columns instead")
+	}
+	if !b.partialIndexes() && (op.Where != "" || op.Expr != "") {
+		return refusal.New("this database has neither partial indexes nor indexes of expressions").Remedy("add a derived column with addColumn and up, and index that")
 	}
 	if slices.ContainsFunc(t.indexes, func(x index) bool { return strings.EqualFold(x.name, op.Name) }) {
 		return refusal.New("the name %q is taken", op.Name).Remedy("choose another name")

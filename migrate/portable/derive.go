@@ -30,7 +30,7 @@ func (b *builder) derive(d *derive, what string, fill bool) error {
 	if len(d.table.key) == 0 {
 		return noKey(d.table)
 	}
-	if err := b.pure(d.expr); err != nil {
+	if err := b.pure(d.table, d.expr); err != nil {
 		return err
 	}
 	if d.displaces {
@@ -94,7 +94,7 @@ func (d *derive) displace(from, where string) string {
 
 func displace(g grammar, version string, f plan.Fill, from, where string) string {
 	return fmt.Sprintf("%s INTO sluice_displaced (version, relation, attribute, row_key, value) SELECT %s, %s, %s, %s, %s%s WHERE %s", g.replace(),
-		change.Literal(version), change.Literal(f.Table.Name), change.Literal(f.Displaces), rowKey(g, f.Key, ""), g.characters("("+f.Set[0].Expr+")"), from, where)
+		literal(version), literal(f.Table.Name), literal(f.Displaces), rowKey(g, f.Key, ""), g.characters("("+f.Set[0].Expr+")"), from, where)
 }
 
 // detach is the step of contract that ends the triggers.

@@ -12,6 +12,7 @@ type grammar interface {
 	literal(ref string, k plan.KeyColumn) string // an expression that gives a value as an SQL literal
 	characters(expr string) string               // an expression as text
 	replace() string                             // begins an INSERT that replaces the row of the same key
+	comment(text string) string                  // ends the definition of a column
 	addColumns(table string, defs []string) []string
 	dropColumns(table string, columns []string) []string
 	renameColumns(table string, pairs [][2]string) []string
@@ -19,6 +20,7 @@ type grammar interface {
 	setDefault(table string, c column, expr string) []string // nil where it cannot be done
 	widen(t *table, c column, sqlType string) (string, error)
 	createIndex(table, name, on, where string, unique bool) string
+	partialIndexes() bool // and indexes of expressions
 	dropIndex(table, name string) string
 	renameTables(pairs [][2]string) []string
 

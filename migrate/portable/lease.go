@@ -3,6 +3,7 @@ package portable
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"time"
@@ -37,7 +38,7 @@ func (e *Engine) withLease(ctx context.Context, f func(context.Context, *session
 		if *c, err = e.db.Conn(ctx); err != nil {
 			return fmt.Errorf("connecting: %w", err)
 		}
-		defer (*c).Close()
+		defer discard(*c)
 		if err := e.mark(ctx, *c, token); err != nil {
 			return fmt.Errorf("connecting: %w", err)
 		}
@@ -54,6 +55,12 @@ func (e *Engine) withLease(ctx context.Context, f func(context.Context, *session
 	cancel(nil)
 	<-beat
 	return err
+}
+
+// discard closes a connection for good: what its session holds is not for the pool's next user.
+func discard(c *sql.Conn) {
+	_ = c.Raw(func(any) error { return driver.ErrBadConn })
+	_ = c.Close()
 }
 
 func (e *Engine) acquire(ctx context.Context) (int64, error) {

@@ -199,4 +199,27 @@ var operations = []operation{
 		name: "drop a table", setup: customers, yaml: "operations: [{dropTable: {table: customers}}]",
 		before: []string{"INSERT INTO customers (name) VALUES ('x')"}, after: []string{"SELECT 1"}, gone: []string{"SELECT * FROM customers"},
 	},
+	{
+		name: "rename a table", only: "mariadb", setup: customers, yaml: "operations: [{renameTable: {table: customers, to: clients}}]",
+		before: []string{"INSERT INTO customers (name) VALUES ('x')", "SELECT name FROM customers"},
+		after:  []string{"INSERT INTO clients (name, age) VALUES ('y', '3')", "UPDATE clients SET name = 'q' WHERE id = 3", "DELETE FROM clients WHERE id = 4"}, gone: []string{"SELECT name FROM customers"},
+	},
+	{
+		name: "set a default", only: "mariadb", setup: customers, yaml: "operations: [{setDefault: {table: customers, column: email, default: \"'x'\"}}]",
+		before: []string{"INSERT INTO customers (name) VALUES ('x')"}, after: []string{"INSERT INTO customers (name) VALUES ('x')"},
+	},
+	{
+		name: "drop a default", only: "mariadb", setup: customers, yaml: "operations: [{dropDefault: {table: customers, column: \"n\"}}]",
+		before: []string{"INSERT INTO customers (name) VALUES ('x')"}, after: []string{"INSERT INTO customers (name, n) VALUES ('x', 1)"},
+	},
+	{
+		name: "rename a column with a default", only: "mariadb", yaml: "operations: [{renameColumn: {table: t, column: state, to: status}}]",
+		setup:  []string{"CREATE TABLE t (id SERIAL, state enum('new', 'old') NOT NULL DEFAULT 'new', at timestamp NOT NULL DEFAULT current_timestamp ON UPDATE current_timestamp)", rows("t (state)", 100, "('old')")},
+		before: []string{"INSERT INTO t (state) VALUES ('old'), (DEFAULT)"}, after: []string{"INSERT INTO t (status) VALUES ('old')"},
+		wrong: "SELECT count(*) FROM t WHERE state <> status OR status IS NULL", gone: []string{"SELECT state FROM t"},
+	},
+	{
+		name: "widen a type", only: "mariadb", setup: customers, yaml: "operations: [{changeType: {table: customers, column: name, type: varchar(63)}}]", lasting: true,
+		before: []string{"INSERT INTO customers (name) VALUES ('x')"}, after: []string{"INSERT INTO customers (name) VALUES ('0123456789012345678901234567890123456789012345678901234567890 2')"},
+	},
 }

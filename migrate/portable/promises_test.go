@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -12,7 +13,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sluice-ci/sluice/migrate"
-	"github.com/sluice-ci/sluice/migrate/change"
 	"github.com/sluice-ci/sluice/migrate/refusal"
 )
 
@@ -171,8 +171,10 @@ func TestVerifyRepairsWhatWasWrittenPastTheTriggers(t *testing.T) {
 		w.use(renameYAML)
 		w.expand()
 		w.backfill()
-		drop := w.engine.dropTriggers(&table{name: "people"}, "~sluice_1_00")
-		w.all(drop)
+		for _, drop := range w.engine.dropTriggers(&table{name: "people"}, "~sluice_1_00") {
+			_, err := w.engine.db.ExecContext(w.ctx, drop)
+			require.NoError(t, err)
+		}
 		w.exec("UPDATE people SET name = 'past the triggers' WHERE id % 100 = 0")
 		w.backfill()
 		require.EqualValues(t, 6, w.number("SELECT count(*) FROM people WHERE full_name = 'past the triggers'"))
@@ -191,9 +193,8 @@ func TestNamesWithQuotesAndUnicode(t *testing.T) {
 				"CREATE TABLE " + q(n.table) + " (" + q(n.key) + " varchar(20) NOT NULL PRIMARY KEY, " + q(n.column) + " varchar(20) NOT NULL)",
 				rows(q(n.table), 300, "('k%d', 'v%d')"),
 			})
-			w.change = &change.Change{Version: "1", Name: "x", Contract: change.Contract{MinAge: 1, DropAfter: 1}, Operations: []change.Operation{
-				{RenameColumn: &change.RenameColumn{Table: quote(n.table), Column: n.column, To: n.to}}}}
-			w.dir = &change.Directory{Changes: []*change.Change{w.change}}
+			table, column, to := strconv.Quote(quote(n.table)), strconv.Quote(n.column), strconv.Quote(n.to)
+			w.use("operations: [{renameColumn: {table: " + table + ", column: " + column + ", to: " + to + "}}]")
 			w.expand()
 			w.exec("INSERT INTO " + q(n.table) + " (" + q(n.key) + ", " + q(n.column) + ") VALUES ('old', 'o')")
 			w.exec("INSERT INTO " + q(n.table) + " (" + q(n.key) + ", " + q(n.to) + ") VALUES ('new', 'n')")

@@ -41,7 +41,9 @@ func (b *builder) reshape(r *reshape) error {
 		What: "add the new columns, empty (" + r.what + ")", Table: t.name, Lock: b.instant(), SQL: b.addColumns(t.name, defs), Undo: b.dropColumns(t.name, added),
 	}, b.attach(t, r.trigger, "keep old and new columns in step, whoever writes ("+r.what+")", b.dual(r)))
 	for _, o := range r.old {
-		b.relax(t, o.column)
+		if mandatory(o.column) {
+			b.relax(t, o.column)
+		}
 	}
 	f := plan.Fill{Table: change.TableName{Name: t.name}, Key: t.keyFor(), EstRows: t.rows, Pending: r.pending(), Mismatch: r.mismatch()}
 	for _, n := range r.new {
@@ -50,7 +52,7 @@ func (b *builder) reshape(r *reshape) error {
 	}
 	b.plan.Fills = append(b.plan.Fills, keepStamps(f, t))
 	back := f
-	back.Set, back.Pending = nil, "NOT "+r.isUp()+" AND NOT "+r.isDown()+" AND NOT "+r.empty("")
+	back.EstRows, back.Set, back.Pending = 0, nil, "NOT "+r.isUp()+" AND NOT "+r.isDown()+" AND NOT "+r.empty("")
 	for _, o := range r.old {
 		back.Set = append(back.Set, plan.Assign{Column: o.name, Expr: o.expr})
 	}
@@ -74,9 +76,6 @@ func (b *builder) attach(t *table, name, what string, create []string) plan.Step
 // relax takes NOT NULL from a column that new writers leave out: where triggers come after the check at once, otherwise before the
 // triggers end with the tombstone. The triggers go on refusing NULL.
 func (b *builder) relax(t *table, c column) {
-	if !mandatory(c) {
-		return
-	}
 	step := plan.Step{
 		What: "let the triggers refuse NULL in " + c.name + ", instead of the column", Table: t.name, Lock: b.online(), Scans: true,
 		SQL: b.setNull(t.name, c, true), Undo: b.setNull(t.name, c, false),
@@ -109,12 +108,12 @@ func (b *builder) checkReshape(r *reshape) error {
 		if err := b.replaceable(t, o.column); err != nil {
 			return err
 		}
-		if err := b.pure(o.expr); err != nil {
+		if err := b.pure(t, o.expr); err != nil {
 			return err
 		}
 	}
 	for _, n := range r.new {
-		if err := b.pure(n.expr); err != nil {
+		if err := b.pure(t, n.expr); err != nil {
 			return err
 		}
 		if err := b.added(t, n.column); err != nil {

@@ -26,6 +26,9 @@ type liteDialect struct{}
 var networks = map[int64]string{0x6969: "NFS", 0x517B: "SMB", 0xFF534D42: "CIFS", 0xFE534D42: "SMB", 0x01021997: "9P", 0x5346414F: "AFS", 0x00C36400: "Ceph"}
 
 func openSQLite(path string, o migrate.Options, wrap wrapper) (*Engine, error) {
+	if o.Role != "" {
+		return nil, refusal.Misconfigure("SQLite has no roles").Remedy("leave role empty")
+	}
 	if rest, ok := strings.CutPrefix(path, "//"); ok {
 		path = rest
 	}
@@ -113,6 +116,8 @@ func (liteDialect) literal(ref string, _ plan.KeyColumn) string {
 
 func (liteDialect) characters(expr string) string       { return "CAST(" + expr + " AS TEXT)" }
 func (liteDialect) replace() string                     { return "INSERT OR REPLACE" }
+func (liteDialect) comment(string) string               { return "" }
+func (liteDialect) partialIndexes() bool                { return true }
 func (liteDialect) triggersFollow() bool                { return true }
 func (liteDialect) alone(_ string, s []string) []string { return s }
 func (liteDialect) relaxesFirst() bool                  { return true }

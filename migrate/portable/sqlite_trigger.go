@@ -3,8 +3,6 @@ package portable
 import (
 	"fmt"
 	"strings"
-
-	"github.com/sluice-ci/sluice/migrate/change"
 )
 
 // SQLite's BEFORE triggers cannot change the row, so these come after and update it by its key. They decide by value and end
@@ -75,7 +73,7 @@ func rowUpdate(t *table, set, where string) string {
 // forbidNull does for a column what its NOT NULL did.
 func forbidNull(t *table, column string) string {
 	return fmt.Sprintf("  SELECT RAISE(ABORT, %s) FROM %s WHERE %s AND %s IS NULL;\n",
-		strings.TrimSpace(change.Literal("NOT NULL constraint failed: "+t.name+"."+column)), quote(t.name), t.isKey("NEW"), quote(column))
+		literal("NOT NULL constraint failed: "+t.name+"."+column), quote(t.name), t.isKey("NEW"), quote(column))
 }
 
 func sets(s []side, value func(side) string) string {

@@ -24,11 +24,14 @@ type table struct {
 // A column of a table.
 type column struct {
 	name      string
+	table     string
 	sqlType   string // with character set and collation
+	charset   string // that part of it
 	base      string // lower case, without length
 	defined   string // the default as SQL, or ""
 	notNull   bool
 	generated bool // computed, or counted up
+	counted   bool // counted up, so that a trigger before the insert does not know it
 	stamped   bool // set by every update that does not set it
 	octets    int64
 	comment   string
@@ -125,5 +128,7 @@ func quoteAll(names []string) string {
 	return strings.Join(quoted, ", ")
 }
 
+// literal makes a string of a text where a backslash is one.
+func literal(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
+
 func and(parts []string) string { return "(" + strings.Join(parts, " AND ") + ")" }
-func or(parts []string) string  { return "(" + strings.Join(parts, " OR ") + ")" }

@@ -27,7 +27,9 @@ func TestMain(m *testing.M) {
 		os.Exit(runChild(text))
 	}
 	flag.Parse()
-	os.Exit(m.Run())
+	code := m.Run()
+	stopMaria()
+	os.Exit(code)
 }
 
 // A product is one of the databases under test.
