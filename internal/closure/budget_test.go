@@ -87,6 +87,46 @@ func kinds(t *testing.T, requests []registrytest.Request) map[string]int {
 	return count
 }
 
+// TestABlobIsStreamedOnceAcrossRegistries holds that each byte leaves the source once,
+// and that nothing moves where the target has it.
+func TestABlobIsStreamedOnceAcrossRegistries(t *testing.T) {
+	const layers = 12
+	source, target := registrytest.Start(t), registrytest.Start(t)
+	from := repository(t, source.Host+"/dev/app")
+	root := pushImage(t, from, layers)
+	blobs := func(reg *registrytest.Registry) (count map[string]int, received, sent int64) {
+		count = map[string]int{}
+		for _, r := range reg.Requests() {
+			if r.Blob() {
+				count[r.Method]++
+				received, sent = received+r.Received, sent+r.Sent
+			}
+		}
+		reg.Forget()
+		return count, received, sent
+	}
+	blobs(source)
+
+	c, _ := promote(t, ocirepo.New(ocirepo.Access{}), from, repository(t, target.Host+"/prod/app"), root, "v1")
+	var size int64
+	for _, d := range c.Blobs() {
+		size += d.Size
+	}
+	count, _, sent := blobs(source)
+	require.Equal(t, map[string]int{"GET": layers + 1}, count)
+	require.Equal(t, size, sent)
+	count, received, _ := blobs(target)
+	require.Equal(t, map[string]int{"POST": layers + 1, "PUT": layers + 1}, count)
+	require.Equal(t, size, received)
+
+	promote(t, ocirepo.New(ocirepo.Access{}), from, repository(t, target.Host+"/prod/app"), root, "v2")
+	count, _, _ = blobs(source)
+	require.Empty(t, count)
+	count, received, _ = blobs(target)
+	require.Equal(t, map[string]int{"POST": layers + 1}, count, "one request finds a blob that is there")
+	require.Zero(t, received)
+}
+
 func TestNewEvidenceIsBroughtToACopy(t *testing.T) {
 	reg := registrytest.Start(t)
 	from, to := repository(t, reg.Host+"/dev/app"), repository(t, reg.Host+"/prod/app")
