@@ -156,7 +156,7 @@ func (b *builder) checkMove(m move) error {
 	return b.claim(m.into, m.new.Name)
 }
 
-// up is the value that the other row gives, down what the own row gives; both as subqueries or expressions over a row of into.
+// up is the new value as a subquery over a row of into; it reads the first table, or what stands in for it.
 func (m move) up(from string) string {
 	return fmt.Sprintf("(SELECT %s FROM %s WHERE %s)", cast(m.new.expr, m.new.Type), from, m.join)
 }
