@@ -10,6 +10,7 @@
 //     refused one, P(Pass at any look) <= beta.
 //   - [Comparison]: a stream beside a simultaneous baseline. The same, for the odds ratio of the two, whatever rate they share
 //     and however that rate moves from batch to batch.
+//   - [Windows]: every recent stretch of one stream. If the true rate is at most the acceptable one, P(Add is ever true) <= alpha.
 //   - [ConfidenceInterval]: limits for the true rate that hold at every look at once.
 //   - [FixedThreshold]: the error rates of the plain rule "errors / total >= threshold", to be printed beside it.
 //   - [Rate.Operating]: the exact probability of each verdict by each look, for the planner.

@@ -24,8 +24,8 @@ func newGate(s settings) (*gate, error) {
 	g := &gate{settings: s, lastGood: s.Start}
 	for _, r := range s.Rules {
 		if s.Method == byThreshold && r.Kind != shareRule {
-			return nil, task.Misconfigured("objective %q compares with a baseline, which --method=threshold cannot", r.Name).
-				WithRemedy("use --method=sequential, or declare a threshold for one stream")
+			return nil, task.Misconfigured("objective %q has no threshold for one stream, which --method=threshold needs", r.Name).
+				WithRemedy("use --method=sequential, or declare a threshold")
 		}
 		j, err := newJudge(r, &g.settings)
 		if err != nil {

@@ -21,6 +21,8 @@ type judge struct {
 	rate       *sequential.Rate
 	comparison *sequential.Comparison
 	floor      *sequential.Rate
+	tiers      []*tier // of burn rates
+	burned     *tier   // the one that failed
 
 	counts, against sequential.Counts
 	verdict         sequential.Verdict
@@ -33,7 +35,11 @@ func newJudge(r rule, s *settings) (*judge, error) {
 	// Any objective may abort the run, so they share the bound on false aborts; a bad canary passes only if every objective passes.
 	b := sequential.Bounds{FalseAbort: s.FalseAbort.float() / float64(len(s.Rules)), FalsePass: s.FalsePass.float()}
 	var err error
-	if r.Kind == shareRule {
+	switch r.Kind {
+	case burnRule:
+		j.tiers, j.rate, err = newTiers(r, s, b)
+		return j, err
+	case shareRule:
 		j.rate, err = sequential.NewRate(r.Acceptable.float(), r.Threshold.float(), s.Burst, b)
 		return j, err
 	}
@@ -57,14 +63,14 @@ func (j *judge) feed(l look) {
 	if j.broken != nil {
 		return
 	}
-	if err := j.take(l.Answers); err != nil {
+	if err := j.take(l.At, l.Answers); err != nil {
 		j.broken = err
 		return
 	}
 	j.points = append(j.points, j.moment(l.At))
 }
 
-func (j *judge) take(answers map[string][]promapi.Series) error {
+func (j *judge) take(at int64, answers map[string][]promapi.Series) error {
 	if j.rule.Kind == quantileRule {
 		return j.takeQuantile(answers)
 	}
@@ -72,8 +78,11 @@ func (j *judge) take(answers map[string][]promapi.Series) error {
 	if err != nil {
 		return err
 	}
-	if j.rule.Kind == shareRule {
+	switch j.rule.Kind {
+	case shareRule:
 		return j.takeShare(canary)
+	case burnRule:
+		return j.takeBurn(at, canary)
 	}
 	baseline, err := j.read(j.baseline, answers)
 	if err != nil {
@@ -134,6 +143,9 @@ func (j *judge) atDeadline() {
 				r.Errors+r.Good, r.carried.Errors, r.carried.Total, r.Total)
 		}
 	}
+	if j.rule.Kind == burnRule && j.broken == nil {
+		j.burnAtDeadline()
+	}
 	if j.settings.Method != byThreshold || j.broken != nil || j.rule.Kind != shareRule || j.counts.Total == 0 {
 		return
 	}
@@ -147,8 +159,10 @@ func (j *judge) moment(at int64) moment {
 	m := moment{At: at, Errors: j.counts.Errors, Total: j.counts.Total}
 	m.Lower, m.Upper = sequential.ConfidenceInterval(j.counts.Errors, j.counts.Total, j.settings.Burst, 1-confidence)
 	if j.rate != nil {
-		m.ToFail, _, _ = j.rate.Evidence()
-		m.ToPass = m.ToFail
+		m.ToPass, _, _ = j.rate.Evidence()
+		if m.ToFail = m.ToPass; j.tiers != nil {
+			m.ToFail = j.burning()
+		}
 	} else {
 		m.ToFail, m.ToPass, _, _ = j.comparison.Evidence()
 	}
@@ -194,6 +208,9 @@ func (r rule) String() string {
 	switch r.Kind {
 	case shareRule:
 		return fmt.Sprintf("%s: refused at %s, acceptable at %s", what, r.Threshold.text, r.Acceptable.text)
+	case burnRule:
+		return fmt.Sprintf("%s: an SLO of %s, whose error budget may not burn %g times too fast within a sixth of the window nor %g times within all of it; half of that is acceptable",
+			what, r.SLO.text, burnRates[0].times, burnRates[1].times)
 	case ratioRule:
 		text := fmt.Sprintf("%s against the baseline: odds ratio refused at %g, acceptable at %g", what, r.RefusedRatio, r.AcceptableRatio)
 		if r.Floor.isSet() {

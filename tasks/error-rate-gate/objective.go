@@ -31,6 +31,9 @@ type objective struct {
 	Acceptable fraction `json:"acceptable,omitzero"` // default half of it
 	SlowerThan duration `json:"slowerThan,omitzero"` // a request is bad when it took longer
 
+	// The rule for one stream by its error budget.
+	SLO fraction `json:"slo,omitzero"` // share of requests that has to be good over 30 days
+
 	// The rules against a baseline: a ratio of the shares, or a quantile of the durations.
 	RefusedRatio    float64  `json:"refusedRatio,omitempty"`
 	AcceptableRatio float64  `json:"acceptableRatio,omitempty"` // default 1
@@ -78,6 +81,7 @@ type kind string
 
 const (
 	shareRule    kind = "share"    // one stream against a threshold
+	burnRule     kind = "burn"     // one stream against burn rates of its error budget
 	ratioRule    kind = "ratio"    // two streams against each other
 	quantileRule kind = "quantile" // the durations of two streams against each other
 )
@@ -85,19 +89,23 @@ const (
 // kind tells which rule is declared, and refuses mixtures.
 func (o *objective) kind() (kind, error) {
 	share, ratio, quantile := o.Threshold.isSet() || o.Acceptable.isSet(), o.RefusedRatio != 0 || o.AcceptableRatio != 0, o.Quantile.isSet() || o.Increase.isSet()
-	switch {
-	case btoi(share)+btoi(ratio)+btoi(quantile) != 1:
-		return "", fmt.Errorf("objective %q declares %d rules; give one of threshold, refusedRatio, and quantile with increase", o.Name, btoi(share)+btoi(ratio)+btoi(quantile))
-	case share && o.Baseline != "":
+	burn := o.SLO.isSet()
+	rules := btoi(share) + btoi(burn) + btoi(ratio) + btoi(quantile)
+	switch compares := ratio || quantile; {
+	case rules != 1:
+		return "", fmt.Errorf("objective %q declares %d rules; give one of threshold, slo, refusedRatio, and quantile with increase", o.Name, rules)
+	case !compares && o.Baseline != "":
 		return "", fmt.Errorf("objective %q has a baseline, to which a threshold does not compare; give refusedRatio, or leave the baseline out", o.Name)
-	case !share && o.Baseline == "":
+	case compares && o.Baseline == "":
 		return "", fmt.Errorf("objective %q compares, but has no baseline", o.Name)
-	case !share && o.Baseline == o.Canary:
+	case compares && o.Baseline == o.Canary:
 		return "", fmt.Errorf("objective %q compares the canary with itself", o.Name)
 	case o.Floor.isSet() && !ratio:
 		return "", fmt.Errorf("objective %q has a floor without a refusedRatio", o.Name)
 	case share:
 		return shareRule, nil
+	case burn:
+		return burnRule, nil
 	case ratio:
 		return ratioRule, nil
 	}
@@ -160,6 +168,8 @@ func (o objective) ready() (r rule, err error) {
 		return r, fmt.Errorf("objective %q has no threshold", o.Name)
 	case r.Kind == shareRule && o.Acceptable.rat().Cmp(o.Threshold.rat()) >= 0:
 		return r, fmt.Errorf("objective %q accepts %s and refuses %s; the accepted share must be the smaller one: no test can tell a rate from itself", o.Name, o.Acceptable.text, o.Threshold.text)
+	case r.Kind == burnRule && r.budget()*burnRates[0].times >= 1:
+		return r, fmt.Errorf("objective %q has an SLO of %s, whose budget cannot burn %g times too fast: that is more than all requests; give a threshold", o.Name, o.SLO.text, burnRates[0].times)
 	case r.Kind == ratioRule && !(o.AcceptableRatio > 0 && o.RefusedRatio > o.AcceptableRatio && o.RefusedRatio < 1e6):
 		return r, fmt.Errorf("objective %q accepts a ratio of %g and refuses %g; they must be 0 < accepted < refused", o.Name, o.AcceptableRatio, o.RefusedRatio)
 	case o.SlowerThan.Duration < 0:
@@ -168,7 +178,7 @@ func (o objective) ready() (r rule, err error) {
 	if r.Canary, err = o.source(r.Kind, o.Canary); err != nil {
 		return r, fmt.Errorf("objective %q: %w", o.Name, err)
 	}
-	if r.Kind != shareRule {
+	if o.Baseline != "" {
 		baseline, err := o.source(r.Kind, o.Baseline)
 		if err != nil {
 			return r, fmt.Errorf("objective %q: %w", o.Name, err)

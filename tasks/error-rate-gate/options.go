@@ -92,7 +92,7 @@ func declareResults(c *task.Command) {
 func (o *options) settings() (settings, error) {
 	s := settings{
 		Method: method(o.method), Undecided: policy(o.undecided), Burst: o.burst,
-		FalseAbort: o.falseAbort, FalsePass: o.falsePass, RetryBudget: duration{o.retryBudget},
+		FalseAbort: o.falseAbort, FalsePass: o.falsePass, Interval: duration{o.interval}, RetryBudget: duration{o.retryBudget},
 	}
 	switch {
 	case s.Method != sequentially && s.Method != byThreshold:

@@ -88,6 +88,11 @@ func (p picture) Share() template.HTML {
 		a.high = math.Min(1, math.Max(3*refused, math.Min(a.high, 1.3*p.Rate)))
 		limits = []mark{{refused, "bad", "refused " + p.rule.Threshold.text}, {accepted, "good", "acceptable " + p.rule.Acceptable.text}}
 	}
+	if p.rule.Kind == burnRule {
+		refused, budget := burnRates[len(burnRates)-1].times*p.rule.budget(), p.rule.budget()
+		a.high = math.Min(1, math.Max(3*refused, math.Min(a.high, 1.3*p.Rate)))
+		limits = []mark{{refused, "bad", fmt.Sprintf("%g × budget", burnRates[len(burnRates)-1].times)}, {budget, "good", "budget " + percent(budget)}}
+	}
 	var line, upper, lower []string
 	for _, m := range p.Points {
 		if m.Total == 0 {

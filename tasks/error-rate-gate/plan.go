@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -49,6 +50,7 @@ func plan(r *task.Run, o *options, s settings) error {
 	if err != nil {
 		return err
 	}
+	s.End = s.Start + o.window.Milliseconds()
 	perLook := int64(math.Round(perSecond * o.interval.Seconds()))
 	looks := int(o.window / o.interval)
 	fmt.Fprintf(r.Stdout, "%.4g requests a second to the canary, %d a look, for %s\n", perSecond, perLook, o.window)
@@ -96,7 +98,7 @@ func (o *options) planRule(r *task.Run, s settings, rule rule, perLook int64, lo
 func (o *options) longer(s settings, rule rule, perLook int64, looks int) string {
 	good := rule.scenarios()[0]
 	for factor := 2; factor <= 64; factor *= 2 {
-		passed, _, err := operate(s, rule, good, perLook, looks*factor)
+		passed, err := passing(s, rule, good, perLook, looks*factor)
 		if err != nil {
 			break
 		}
@@ -107,6 +109,20 @@ func (o *options) longer(s settings, rule rule, perLook int64, looks int) string
 		}
 	}
 	return "give the canary more traffic, or set the rates farther apart: no window up to 64 times as long would do"
+}
+
+// passing gives the probability of a pass by each look: for one stream exactly, that evidence for a pass is there.
+func passing(s settings, rule rule, c scenario, perLook int64, looks int) ([]float64, error) {
+	j, err := newJudge(rule, &s)
+	if err != nil {
+		return nil, err
+	}
+	if j.rate != nil {
+		_, passed := j.rate.Operating(c.canary, slices.Repeat([]int64{perLook}, looks))
+		return passed, nil
+	}
+	passed, _, err := operate(s, rule, c, perLook, looks)
+	return passed, err
 }
 
 // scenarios of a rule; the first is a good canary, which should pass.
@@ -120,6 +136,12 @@ func (r rule) scenarios() []scenario {
 		for _, times := range []float64{1, 2, 4, 10} {
 			if rate := refused * times; rate < 1 {
 				all = append(all, scenario{what: fmt.Sprintf("%s (%g times the threshold)", percent(rate), times), canary: rate})
+			}
+		}
+	case burnRule:
+		for _, times := range []float64{1, 0, 3, 6, 14.4, 50} {
+			if rate := times * r.budget(); rate < 1 {
+				all = append(all, scenario{what: fmt.Sprintf("%g times the budget (%s)", times, percent(rate)), good: times == 1, canary: rate})
 			}
 		}
 	case ratioRule:
@@ -147,14 +169,11 @@ func operate(s settings, rule rule, c scenario, perLook int64, looks int) (passe
 		if err != nil {
 			return nil, nil, err
 		}
-		batches := make([]int64, looks)
-		for i := range batches {
-			batches[i] = perLook
-		}
-		failed, passed = j.rate.Operating(c.canary, batches)
+		failed, passed = j.rate.Operating(c.canary, slices.Repeat([]int64{perLook}, looks))
 		return passed, failed, nil
 	}
 	const runs = 200
+	s.End = s.Start + int64(looks)*s.Interval.Milliseconds()
 	passed, failed = make([]float64, looks), make([]float64, looks)
 	random := rand.New(rand.NewPCG(1, 1))
 	for range runs {
@@ -182,10 +201,16 @@ func simulate(random *rand.Rand, j *judge, c scenario, perLook int64, looks int)
 	for at = range looks {
 		canary := sequential.Counts{Errors: draw(random, perLook, c.canary), Total: perLook}
 		baseline := sequential.Counts{Errors: draw(random, perLook, c.other), Total: perLook}
-		if j.rule.Kind == quantileRule {
+		switch j.rule.Kind {
+		case burnRule:
+			err = j.takeBurn(j.settings.Start+int64(at+1)*j.settings.Interval.Milliseconds(), canary)
+			if at == looks-1 {
+				j.burnAtDeadline()
+			}
+		case quantileRule:
 			beyond := sequential.Counts{Errors: draw(random, canary.Errors, c.beyond/c.canary), Total: perLook}
 			j.verdict, err = j.comparison.AddShifted(sequential.Table{Canary: canary, Baseline: baseline}, sequential.Table{Canary: beyond, Baseline: baseline})
-		} else {
+		default:
 			err = j.takeRatio(canary, baseline)
 		}
 		if err != nil || j.verdict != sequential.Undecided {

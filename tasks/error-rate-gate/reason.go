@@ -53,6 +53,9 @@ func (j *judge) byRule() string {
 		return fmt.Sprintf(", %s the threshold %s; with so many requests this rule refuses a canary at %s with a probability of %s, and passes one at %s with %s",
 			side, j.rule.Threshold.text, j.rule.Acceptable.text, percent(falseAbort), j.rule.Threshold.text, percent(falsePass))
 	}
+	if j.rule.Kind == burnRule {
+		return j.byBurnRule()
+	}
 	refused := map[kind]string{
 		shareRule:    fmt.Sprintf("more than the acceptable %s", j.rule.Acceptable.text),
 		ratioRule:    fmt.Sprintf("more than an odds ratio of %g", j.rule.AcceptableRatio),
@@ -96,9 +99,17 @@ func (j *judge) whyUndecided() string {
 	case j.baseline != nil && j.counts.Errors+j.against.Errors == 0:
 		return j.found() + "; without a bad request there is nothing to compare: declare a floor"
 	case j.rate != nil && j.counts.Total < j.rate.FewestToPass() && j.counts.Errors == 0:
-		return fmt.Sprintf("%s; to rule out %s takes %d requests even without an error", j.found(), j.rule.Threshold.text, j.rate.FewestToPass())
+		return fmt.Sprintf("%s; to rule out %s takes %d requests even without an error", j.found(), j.refused(), j.rate.FewestToPass())
 	}
 	return j.found() + ", between what is acceptable and what is refused, or too few to tell"
+}
+
+// refused is the share of bad requests that the rule for one stream refuses.
+func (j *judge) refused() string {
+	if j.rule.Kind == burnRule {
+		return percent(j.tiers[len(j.tiers)-1].refused)
+	}
+	return j.rule.Threshold.text
 }
 
 // remedy says what a person does next.

@@ -15,6 +15,7 @@ type settings struct {
 	FalsePass   fraction `json:"falsePass"`
 	Burst       int      `json:"burst"`
 	Undecided   policy   `json:"undecided"`
+	Interval    duration `json:"interval"` // from look to look
 	RetryBudget duration `json:"retryBudget"`
 	Start       int64    `json:"start"` // ms since 1970: end of the warm-up, by the server's clock
 	End         int64    `json:"end"`   // ms since 1970: the deadline

@@ -140,6 +140,8 @@ func (r rule) thresholds() map[string]any {
 	switch r.Kind {
 	case shareRule:
 		return map[string]any{"rate": r.Threshold.float(), "acceptable": r.Acceptable.float()}
+	case burnRule:
+		return map[string]any{"slo": r.SLO.float(), "burnRates": []float64{burnRates[0].times, burnRates[1].times}}
 	case ratioRule:
 		return map[string]any{"oddsRatio": r.RefusedRatio, "acceptable": r.AcceptableRatio}
 	}
