@@ -66,7 +66,7 @@ func TestRequestBudget(t *testing.T) {
 
 			reg.Forget()
 			client := ocirepo.New(ocirepo.Access{})
-			n, err := closure.Refresh(t.Context(), client.Open(from, ocirepo.Pull).Attachments(t.Context()), client.Open(to, ocirepo.Push), subject)
+			n, err := closure.Refresh(t.Context(), client.Open(from, ocirepo.Pull).Attachments(), client.Open(to, ocirepo.Push), subject)
 			require.NoError(t, err)
 			require.Zero(t, n)
 			require.Equal(t, test.again, kinds(t, reg.Requests()))
@@ -137,7 +137,7 @@ func TestNewEvidenceIsBroughtToACopy(t *testing.T) {
 	root, err := source.Head(t.Context(), f.root.String())
 	require.NoError(t, err)
 	refresh := func() int {
-		n, err := closure.Refresh(t.Context(), source.Attachments(t.Context()), target, root)
+		n, err := closure.Refresh(t.Context(), source.Attachments(), target, root)
 		require.NoError(t, err)
 		return n
 	}
@@ -154,7 +154,7 @@ func TestNewEvidenceIsBroughtToACopy(t *testing.T) {
 	require.NoError(t, err)
 
 	require.Equal(t, 2, refresh())
-	there, err := closure.Discover(t.Context(), target.Attachments(t.Context()), f.root)
+	there, err := closure.Discover(t.Context(), target.Attachments(), f.root)
 	require.NoError(t, err)
 	require.Contains(t, digests(there), "referrer  "+late.Digest.String())
 	require.Contains(t, digests(there), "tag "+f.legacyTags[0]+" "+other.String())

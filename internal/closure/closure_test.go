@@ -96,7 +96,7 @@ func furnish(t *testing.T, repo *ocirepo.Repository) furnished {
 func promote(t *testing.T, client *ocirepo.Client, from, to name.Repository, root v1.Hash, tag string) (*closure.Closure, *ocirepo.Repository) {
 	t.Helper()
 	target := client.Open(to, ocirepo.Push, from)
-	c, err := closure.Discover(t.Context(), client.Open(from, ocirepo.Pull).Attachments(t.Context()), root)
+	c, err := closure.Discover(t.Context(), client.Open(from, ocirepo.Pull).Attachments(), root)
 	require.NoError(t, err)
 	require.NoError(t, c.Copy(t.Context(), target))
 	require.NoError(t, c.Tag(t.Context(), target, tag))
@@ -133,7 +133,7 @@ func TestCopiesIndexPlatformsReferrersAndTags(t *testing.T) {
 				require.Len(t, c.Nodes, 1+2+3+2)
 				require.Empty(t, c.Problems)
 
-				there, err := closure.Discover(t.Context(), ocirepo.New(ocirepo.Access{}).Open(to, ocirepo.Pull).Attachments(t.Context()), f.root)
+				there, err := closure.Discover(t.Context(), ocirepo.New(ocirepo.Access{}).Open(to, ocirepo.Pull).Attachments(), f.root)
 				require.NoError(t, err)
 				require.Equal(t, digests(c), digests(there), "the destination has the same closure")
 				head, err := remote.Head(to.Tag("v1"))

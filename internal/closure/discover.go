@@ -55,7 +55,7 @@ func (w *walk) visit(ctx context.Context, ref string, as *Node) error {
 	if digest, err := v1.NewHash(ref); err == nil {
 		w.group.Go(func() error { return w.visitAttached(ctx, digest) })
 	}
-	m, err := w.closure.Source.Manifest(ctx, ref)
+	m, err := w.source.Manifest(ctx, ref)
 	if err != nil {
 		return err
 	}

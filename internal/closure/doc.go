@@ -17,7 +17,7 @@
 //
 //	source := client.Open(ref.Context(), ocirepo.Pull)
 //	target := client.Open(tag.Context(), ocirepo.Push, ref.Context())
-//	c, err := closure.Discover(ctx, source.Attachments(ctx), digest)
+//	c, err := closure.Discover(ctx, source.Attachments(), digest)
 //	err = c.Copy(ctx, target)
 //	err = c.Tag(ctx, target, "stable")
 package closure

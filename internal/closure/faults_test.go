@@ -125,7 +125,7 @@ func TestFaultsThatPassAreOvercome(t *testing.T) {
 	target := registrytest.Start(t, registrytest.Wrap(at.wrap))
 	from := repository(t, source.Host+"/dev/app")
 	f := furnish(t, ocirepo.New(ocirepo.Access{}).Open(from, ocirepo.Push))
-	whole, err := closure.Discover(t.Context(), ocirepo.New(ocirepo.Access{}).Open(from, ocirepo.Pull).Attachments(t.Context()), f.root)
+	whole, err := closure.Discover(t.Context(), ocirepo.New(ocirepo.Access{}).Open(from, ocirepo.Pull).Attachments(), f.root)
 	require.NoError(t, err)
 
 	for name, fault := range passing {
@@ -137,7 +137,7 @@ func TestFaultsThatPassAreOvercome(t *testing.T) {
 				client := ocirepo.New(ocirepo.Access{Budget: time.Minute, Stall: 300 * time.Millisecond})
 				promote(t, client, from, to, f.root, "v1")
 				at.set(nil, 1)
-				there, err := closure.Discover(t.Context(), ocirepo.New(ocirepo.Access{}).Open(to, ocirepo.Pull).Attachments(t.Context()), f.root)
+				there, err := closure.Discover(t.Context(), ocirepo.New(ocirepo.Access{}).Open(to, ocirepo.Pull).Attachments(), f.root)
 				require.NoError(t, err)
 				require.Equal(t, digests(whole), digests(there))
 				index, err := remote.Index(to.Tag("v1"))
@@ -165,7 +165,7 @@ func TestFaultsThatStayLeaveTheTagAlone(t *testing.T) {
 			next.ServeHTTP(w, r)
 		}, 1)
 		client := ocirepo.New(ocirepo.Access{Budget: 200 * time.Millisecond})
-		c, err := closure.Discover(t.Context(), client.Open(from, ocirepo.Pull).Attachments(t.Context()), f.root)
+		c, err := closure.Discover(t.Context(), client.Open(from, ocirepo.Pull).Attachments(), f.root)
 		require.NoError(t, err)
 		require.ErrorIs(t, c.Copy(t.Context(), client.Open(to, ocirepo.Push, from)), kind, strconv.Itoa(status))
 		at.set(nil, 1)
@@ -189,7 +189,7 @@ func TestALyingRegistryIsFoundOut(t *testing.T) {
 		next.ServeHTTP(w, r)
 	}, 1)
 	client := ocirepo.New(ocirepo.Access{Budget: 2 * time.Second})
-	c, err := closure.Discover(t.Context(), client.Open(from, ocirepo.Pull).Attachments(t.Context()), root)
+	c, err := closure.Discover(t.Context(), client.Open(from, ocirepo.Pull).Attachments(), root)
 	require.NoError(t, err)
 	require.ErrorIs(t, c.Copy(t.Context(), client.Open(to, ocirepo.Push)), ocirepo.ErrCorrupt)
 }
@@ -209,6 +209,6 @@ func TestAHugeManifestIsRefused(t *testing.T) {
 			_, _ = w.Write(make([]byte, 1<<20))
 		}
 	}, 1)
-	_, err := closure.Discover(t.Context(), ocirepo.New(ocirepo.Access{}).Open(from, ocirepo.Pull).Attachments(t.Context()), root)
+	_, err := closure.Discover(t.Context(), ocirepo.New(ocirepo.Access{}).Open(from, ocirepo.Pull).Attachments(), root)
 	require.ErrorIs(t, err, ocirepo.ErrTooLarge)
 }

@@ -16,7 +16,7 @@ func Refresh(ctx context.Context, source *ocirepo.Attachments, target *ocirepo.R
 	if target.Name.String() == source.Repository.Name.String() {
 		return 0, nil
 	}
-	there := target.Attachments(ctx)
+	there := target.Attachments()
 	same, err := sameAttached(ctx, source, there, root, map[v1.Hash]bool{})
 	if err != nil || same {
 		return 0, err
@@ -72,7 +72,7 @@ func sameAttached(ctx context.Context, source, target *ocirepo.Attachments, d v1
 		below = append(below, want)
 	}
 	if d.MediaType.IsIndex() {
-		m, err := source.Repository.Manifest(ctx, d.Digest.String())
+		m, err := source.Manifest(ctx, d.Digest.String())
 		if err != nil {
 			return false, err
 		}

@@ -46,12 +46,12 @@ type Signature struct {
 // fallback tag, referrer tags and cosign's tags together, so that none hides
 // another. What cannot be understood is a piece with a problem; what cannot be
 // fetched is an error, because it might be anything.
-func Collect(ctx context.Context, repo *ocirepo.Repository, digest v1.Hash) ([]Piece, error) {
-	attached, err := repo.Attachments(ctx).Of(ctx, digest)
+func Collect(ctx context.Context, from *ocirepo.Attachments, digest v1.Hash) ([]Piece, error) {
+	attached, err := from.Of(ctx, digest)
 	if err != nil {
 		return nil, err
 	}
-	c := collector{repo: repo, digest: digest}
+	c := collector{from: from, digest: digest}
 	lists := make([][]Piece, len(attached.Referrers)+len(attached.Tags))
 	g, ctx := errgroup.WithContext(ctx)
 	for i, r := range attached.Referrers {
@@ -62,7 +62,7 @@ func Collect(ctx context.Context, repo *ocirepo.Repository, digest v1.Hash) ([]P
 		g.Go(func() (err error) { lists[at], err = c.tag(ctx, tag); return err })
 	}
 	if err := g.Wait(); err != nil {
-		return nil, fmt.Errorf("collecting the evidence of %s@%s: %w", repo.Name, digest, err)
+		return nil, fmt.Errorf("collecting the evidence of %s@%s: %w", from.Repository.Name, digest, err)
 	}
 	var all []Piece
 	for _, l := range lists {
@@ -75,7 +75,7 @@ func Collect(ctx context.Context, repo *ocirepo.Repository, digest v1.Hash) ([]P
 }
 
 type collector struct {
-	repo   *ocirepo.Repository
+	from   *ocirepo.Attachments
 	digest v1.Hash
 }
 
@@ -117,7 +117,7 @@ func (c *collector) tag(ctx context.Context, tag string) ([]Piece, error) {
 
 func (c *collector) manifest(ctx context.Context, ref string) (manifest, error) {
 	var doc manifest
-	m, err := c.repo.Manifest(ctx, ref)
+	m, err := c.from.Manifest(ctx, ref)
 	if err != nil {
 		return doc, err
 	}
@@ -148,7 +148,7 @@ func (c *collector) layers(ctx context.Context, p Piece, layers []v1.Descriptor)
 			all = append(all, one)
 			continue
 		}
-		b, err := c.repo.ReadBlob(ctx, d, MaxBundle)
+		b, err := c.from.Repository.ReadBlob(ctx, d, MaxBundle)
 		if err == nil {
 			if err = read(b); err != nil {
 				err = &unreadable{err}

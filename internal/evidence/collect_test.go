@@ -70,7 +70,7 @@ func TestCollectReadsEveryFormAndHidesNone(t *testing.T) {
 	attach(t, repo, subject, "", v1.Descriptor{MediaType: "application/vnd.example.scan"}, []byte("foreign"))
 	attach(t, repo, subject, "", v1.Descriptor{MediaType: evidence.BundleType}, []byte(`{"mediaType":"broken`))
 
-	pieces, err := evidence.Collect(t.Context(), repo, subject.Digest)
+	pieces, err := evidence.Collect(t.Context(), repo.Attachments(), subject.Digest)
 	require.NoError(t, err)
 	var found []string
 	for _, p := range pieces {
@@ -116,6 +116,6 @@ func TestCollectFailsWhereSomethingCannotBeFetched(t *testing.T) {
 	require.NoError(t, err)
 	broken.Store(true)
 	client := ocirepo.New(ocirepo.Access{Budget: 200 * time.Millisecond})
-	_, err = evidence.Collect(t.Context(), client.Open(ref.Context(), ocirepo.Pull), digest)
+	_, err = evidence.Collect(t.Context(), client.Open(ref.Context(), ocirepo.Pull).Attachments(), digest)
 	require.ErrorIs(t, err, ocirepo.ErrUnavailable)
 }

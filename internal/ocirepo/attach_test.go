@@ -117,7 +117,7 @@ func TestAWriterThatWasKilledIsHealedByTheNext(t *testing.T) {
 
 func attached(t *testing.T, repo *ocirepo.Repository, digest v1.Hash) ocirepo.Attached {
 	t.Helper()
-	all, err := repo.Attachments(t.Context()).Of(t.Context(), digest)
+	all, err := repo.Attachments().Of(t.Context(), digest)
 	require.NoError(t, err)
 	return all
 }

@@ -37,14 +37,15 @@ type Attached struct {
 }
 
 // Attachments finds what is attached to the manifests of one repository, at one
-// listing of its tags for all of them. What it has found it does not ask for again.
+// listing of its tags for all of them. It is a snapshot: what it has read it does not
+// ask for again, so that what was judged is what is used.
 type Attachments struct {
 	Repository *Repository
 
-	list func() (listing, error)
-
-	mu    sync.Mutex
-	found map[v1.Hash]func() (Attached, error)
+	mu        sync.Mutex
+	list      func() (listing, error)
+	found     map[v1.Hash]func() (Attached, error)
+	manifests map[string]func() (Manifest, error) // by tag or digest
 }
 
 // listing is what a repository's tags say.
@@ -54,26 +55,20 @@ type listing struct {
 	probe  bool     // listing is denied: ask for the known tags one by one
 }
 
-// Attachments prepares to look for evidence; the repository's tags are listed with
-// the first look.
-func (r *Repository) Attachments(ctx context.Context) *Attachments {
-	a := &Attachments{Repository: r, found: map[v1.Hash]func() (Attached, error){}}
-	a.list = sync.OnceValues(func() (l listing, err error) {
-		l.tags, err = r.TagsWithPrefix(ctx, "sha256-")
-		switch {
-		case errors.Is(err, ErrTooLarge):
-			return listing{window: true}, nil
-		case unsupported(err):
-			return listing{probe: true}, nil
-		}
-		return l, err
-	})
-	return a
+// Attachments prepares to look for evidence; nothing is asked for yet.
+func (r *Repository) Attachments() *Attachments {
+	return &Attachments{
+		Repository: r,
+		found:      map[v1.Hash]func() (Attached, error){}, manifests: map[string]func() (Manifest, error){},
+	}
 }
 
 // Of gives the union of everything that refers to a digest.
 func (a *Attachments) Of(ctx context.Context, digest v1.Hash) (Attached, error) {
 	a.mu.Lock()
+	if a.list == nil {
+		a.list = sync.OnceValues(func() (listing, error) { return a.listTags(ctx) })
+	}
 	look := a.found[digest]
 	if look == nil {
 		look = sync.OnceValues(func() (Attached, error) { return a.look(ctx, digest) })
@@ -81,6 +76,29 @@ func (a *Attachments) Of(ctx context.Context, digest v1.Hash) (Attached, error) 
 	}
 	a.mu.Unlock()
 	return look()
+}
+
+// Manifest reads what a tag or digest names, as [Repository.Manifest] does.
+func (a *Attachments) Manifest(ctx context.Context, ref string) (Manifest, error) {
+	a.mu.Lock()
+	read := a.manifests[ref]
+	if read == nil {
+		read = sync.OnceValues(func() (Manifest, error) { return a.Repository.Manifest(ctx, ref) })
+		a.manifests[ref] = read
+	}
+	a.mu.Unlock()
+	return read()
+}
+
+func (a *Attachments) listTags(ctx context.Context) (l listing, err error) {
+	l.tags, err = a.Repository.TagsWithPrefix(ctx, "sha256-")
+	switch {
+	case errors.Is(err, ErrTooLarge):
+		return listing{window: true}, nil
+	case unsupported(err):
+		return listing{probe: true}, nil
+	}
+	return l, err
 }
 
 func (a *Attachments) look(ctx context.Context, digest v1.Hash) (Attached, error) {

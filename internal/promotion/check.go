@@ -13,9 +13,9 @@ import (
 	"github.com/sluice-ci/sluice/internal/task"
 )
 
-// Judge collects the evidence on a digest in a repository and judges it.
-func Judge(ctx context.Context, p *policy.Policy, e *policy.Environment, repo *ocirepo.Repository, digest v1.Hash, commit string, at time.Time) (*policy.Verdict, error) {
-	pieces, err := evidence.Collect(ctx, repo, digest)
+// Judge collects the evidence on a digest and judges it.
+func Judge(ctx context.Context, p *policy.Policy, e *policy.Environment, from *ocirepo.Attachments, digest v1.Hash, commit string, at time.Time) (*policy.Verdict, error) {
+	pieces, err := evidence.Collect(ctx, from, digest)
 	if err != nil {
 		return nil, err
 	}
@@ -41,7 +41,7 @@ func Refusal(v *policy.Verdict, image fmt.Stringer, e *policy.Environment) error
 // Followed makes sure that a digest was promoted to an environment before: that its
 // repository there has a record of it by that environment's promoter.
 func Followed(ctx context.Context, p *policy.Policy, before *policy.Environment, repo *ocirepo.Repository, digest v1.Hash) error {
-	pieces, err := evidence.Collect(ctx, repo, digest)
+	pieces, err := evidence.Collect(ctx, repo.Attachments(), digest)
 	if err != nil {
 		return err
 	}

@@ -47,7 +47,7 @@ func TestCommandLine(t *testing.T) {
 			w, image := evidencetest.Of(ts)
 			digest, err := v1.NewHash(image.DigestStr())
 			ts.Check(err)
-			pieces, err := evidence.Collect(t.Context(), w.Repository(t, "team/app"), digest)
+			pieces, err := evidence.Collect(t.Context(), w.Repository(t, "team/app").Attachments(), digest)
 			ts.Check(err)
 			var lines []string
 			for _, p := range pieces {

@@ -96,7 +96,7 @@ func earlier(ctx context.Context, repo *ocirepo.Repository, digest v1.Hash, sign
 	if origin.Run == "" {
 		return now, nil
 	}
-	pieces, err := evidence.Collect(ctx, repo, digest)
+	pieces, err := evidence.Collect(ctx, repo.Attachments(), digest)
 	if err != nil {
 		return time.Time{}, err
 	}

@@ -59,7 +59,7 @@ func (m *measurement) readImage(ctx context.Context, o *options, unit coverage.U
 		return err
 	}
 	client := ocirepo.New(ocirepo.Access{Keychain: access.Keychain, Transport: access.Transport, Budget: o.budget})
-	pieces, err := evidence.Collect(ctx, client.Open(image.Context(), ocirepo.Pull), digest)
+	pieces, err := evidence.Collect(ctx, client.Open(image.Context(), ocirepo.Pull).Attachments(), digest)
 	if err != nil {
 		return ocirepo.Explain(err)
 	}

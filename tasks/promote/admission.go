@@ -70,7 +70,7 @@ func (m *move) admit(ctx context.Context, r *task.Run) error {
 	if err != nil {
 		return err
 	}
-	verdict, err := m.verify(ctx, m.target, now)
+	verdict, err := m.verify(ctx, m.target.Attachments(), now)
 	if err != nil {
 		return err
 	}
@@ -94,7 +94,7 @@ func (m *move) admit(ctx context.Context, r *task.Run) error {
 // whether the records at the target are whole.
 func (m *move) check(ctx context.Context, now time.Time) (err error) {
 	a := m.admission
-	if _, err := m.verify(ctx, m.source, now); err != nil {
+	if _, err := m.verify(ctx, m.attached, now); err != nil {
 		return err
 	}
 	for before, repo := range a.before {
@@ -106,13 +106,13 @@ func (m *move) check(ctx context.Context, now time.Time) (err error) {
 	return err
 }
 
-func (m *move) verify(ctx context.Context, repo *ocirepo.Repository, at time.Time) (*policy.Verdict, error) {
+func (m *move) verify(ctx context.Context, from *ocirepo.Attachments, at time.Time) (*policy.Verdict, error) {
 	a := m.admission
-	verdict, err := promotion.Judge(ctx, a.policy, a.environment, repo, m.digest, a.commit, at)
+	verdict, err := promotion.Judge(ctx, a.policy, a.environment, from, m.digest, a.commit, at)
 	if err != nil {
 		return nil, err
 	}
-	return verdict, promotion.Refusal(verdict, repo.Name.Digest(m.digest.String()), a.environment)
+	return verdict, promotion.Refusal(verdict, from.Repository.Name.Digest(m.digest.String()), a.environment)
 }
 
 // record signs what is being done. A promotion that was cut off after its record is

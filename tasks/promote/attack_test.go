@@ -39,6 +39,19 @@ func (a *attacker) wrap(next http.Handler) http.Handler {
 	})
 }
 
+// hide answers 404 to the requests that it is asked for, from the n-th such on.
+func (a *attacker) hide(path string, n int32) {
+	var seen atomic.Int32
+	spoil := func(rw http.ResponseWriter, r *http.Request) bool {
+		if r.URL.Path != path || seen.Add(1) < n {
+			return false
+		}
+		rw.WriteHeader(http.StatusNotFound)
+		return true
+	}
+	a.spoil.Store(&spoil)
+}
+
 // promoteToDev runs promote in a process of its own and gives exit code and words.
 func promoteToDev(t *testing.T, w *evidencetest.World, image name.Digest) (int, string) {
 	t.Helper()
@@ -89,20 +102,13 @@ func TestAttacks(t *testing.T) {
 			require.NoError(t, err)
 			require.NoError(t, remote.Write(image.Context().Tag(strings.Replace(image.DigestStr(), ":", "-", 1)+".att"), foreign))
 		}, task.CodeDone, "by record 1"},
-		{"evidence that vanishes between check and copy", func(t *testing.T, w *evidencetest.World, a *attacker, image name.Digest) {
+		{"evidence that vanishes from the lists between check and copy", func(t *testing.T, w *evidencetest.World, a *attacker, image name.Digest) {
 			w.Attest(t, image, 85)
-			var listings atomic.Int32
-			spoil := func(rw http.ResponseWriter, r *http.Request) bool {
-				if !strings.HasPrefix(r.URL.Path, "/v2/team/app/") {
-					return false
-				}
-				if strings.HasSuffix(r.URL.Path, "/tags/list") && listings.Add(1) > 1 {
-					rw.WriteHeader(http.StatusNotFound)
-					return true
-				}
-				return false
-			}
-			a.spoil.Store(&spoil)
+			a.hide("/v2/team/app/tags/list", 2)
+		}, task.CodeDone, "by record 1"},
+		{"evidence that the target does not show", func(t *testing.T, w *evidencetest.World, a *attacker, image name.Digest) {
+			w.Attest(t, image, 85)
+			a.hide("/v2/dev/app/tags/list", 1)
 		}, task.CodeRefused, "dev/app@sha256"},
 		{"a decompression bomb instead of a bundle", func(t *testing.T, w *evidencetest.World, a *attacker, image name.Digest) {
 			w.Attest(t, image, 85)

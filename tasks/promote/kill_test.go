@@ -158,7 +158,7 @@ func requireConsistent(t *testing.T, policyText, place string, root v1.Hash, pro
 	}
 	require.NoError(t, err)
 	require.Equal(t, root, at.Digest)
-	there, err := closure.Discover(t.Context(), repo.Attachments(t.Context()), root)
+	there, err := closure.Discover(t.Context(), repo.Attachments(), root)
 	require.NoError(t, err, "the tag names an image that is not complete")
 	require.Len(t, there.Nodes, 4, "image, two pieces of evidence and one record")
 	for _, blob := range there.Blobs() {

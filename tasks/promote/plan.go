@@ -33,7 +33,7 @@ func (m *move) plan(ctx context.Context, out io.Writer) error {
 // planCopy prints every manifest of the closure and how many bytes of blobs it has
 // that the target lacks.
 func (m *move) planCopy(ctx context.Context, out io.Writer) error {
-	c, err := closure.Discover(ctx, m.source.Attachments(ctx), m.digest)
+	c, err := closure.Discover(ctx, m.attached, m.digest)
 	if err != nil {
 		return err
 	}

@@ -84,6 +84,7 @@ func (o *options) move() (*move, error) {
 	}
 	client := ocirepo.New(ocirepo.Access{Keychain: access.Keychain, Transport: access.Transport, Budget: o.budget})
 	m := &move{source: client.Open(image.Context(), ocirepo.Pull)}
+	m.attached = m.source.Attachments()
 	if m.digest, err = v1.NewHash(image.DigestStr()); err != nil {
 		return nil, err
 	}
@@ -127,6 +128,7 @@ func targetTag(access *registry.Client, text string) (name.Tag, error) {
 type move struct {
 	digest         v1.Hash
 	source, target *ocirepo.Repository
+	attached       *ocirepo.Attachments // at the source: what is verified is what is copied
 	tag            string
 	admission      *admission // nil without an environment
 }
@@ -149,21 +151,20 @@ func (m *move) run(ctx context.Context, r *task.Run) error {
 // bring copies everything but the tag. The closure is nil where the tag is at the
 // digest already, and only evidence could be new.
 func (m *move) bring(ctx context.Context, r *task.Run) (*closure.Closure, v1.Descriptor, error) {
-	source := m.source.Attachments(ctx)
-	go source.Of(ctx, m.digest) // needed in any case, and not only when the target has answered
+	go m.attached.Of(ctx, m.digest) // needed in any case, and not only when the target has answered
 	before, err := m.target.Head(ctx, m.tag)
 	if err != nil && !errors.Is(err, ocirepo.ErrNotFound) {
 		return nil, v1.Descriptor{}, err
 	}
 	if before.Digest == m.digest {
-		n, err := closure.Refresh(ctx, source, m.target, before)
+		n, err := closure.Refresh(ctx, m.attached, m.target, before)
 		if err != nil {
 			return nil, v1.Descriptor{}, err
 		}
 		r.Printf("%s:%s is at %s already; %d pieces of evidence were new", m.target.Name, m.tag, m.digest, n)
 		return nil, before, nil
 	}
-	c, err := closure.Discover(ctx, source, m.digest)
+	c, err := closure.Discover(ctx, m.attached, m.digest)
 	if err != nil {
 		return nil, v1.Descriptor{}, err
 	}

@@ -98,7 +98,7 @@ func (p *place) repeated(ctx context.Context, newest *promotion.Entry, to string
 // admits judges an image by the evidence in the environment's repository, at the
 // time when it was promoted.
 func (p *place) admits(ctx context.Context, c *choice, e *promotion.Entry) error {
-	verdict, err := promotion.Judge(ctx, p.policy, p.environment, p.repo, e.Image, e.Commit, e.PromotedOn)
+	verdict, err := promotion.Judge(ctx, p.policy, p.environment, p.repo.Attachments(), e.Image, e.Commit, e.PromotedOn)
 	if err != nil {
 		return err
 	}

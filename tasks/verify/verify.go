@@ -66,7 +66,7 @@ func verify(ctx context.Context, r *task.Run, o *options) error {
 		return ocirepo.Explain(err)
 	}
 	at := time.Now().UTC().Truncate(time.Second)
-	verdict, err := promotion.Judge(ctx, p, e, repo, digest, o.evidence.Commit, at)
+	verdict, err := promotion.Judge(ctx, p, e, repo.Attachments(), digest, o.evidence.Commit, at)
 	if err != nil {
 		return ocirepo.Explain(err)
 	}

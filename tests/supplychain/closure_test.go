@@ -47,7 +47,7 @@ func TestStockCopiersAndPromoteBringTheSameClosure(t *testing.T) {
 
 func manifests(t *testing.T, w *evidencetest.World, tool string, root v1.Hash) (all []string) {
 	t.Helper()
-	c, err := closure.Discover(t.Context(), w.Repository(t, tool+"/app").Attachments(t.Context()), root)
+	c, err := closure.Discover(t.Context(), w.Repository(t, tool+"/app").Attachments(), root)
 	require.NoError(t, err)
 	require.Empty(t, c.Problems)
 	for _, n := range c.Nodes {
