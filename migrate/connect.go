@@ -54,7 +54,7 @@ func parse(dsn string, o Options) (*pgxpool.Config, error) {
 	dsn = strings.TrimSpace(dsn)
 	if scheme, _, ok := strings.Cut(dsn, "://"); ok && scheme != "postgres" && scheme != "postgresql" {
 		return nil, refusal.Misconfigure("databases of the kind %q are not supported", scheme).
-			Remedy("this version works on PostgreSQL 14 and newer; for MySQL and MariaDB use gh-ost or spirit, for SQLite a table rebuild in one transaction")
+			Remedy("this engine works on PostgreSQL 14 and newer, package portable on SQLite and MariaDB; for MySQL use gh-ost or spirit")
 	}
 	config, err := pgxpool.ParseConfig(dsn)
 	if err != nil { // the driver's message repeats the DSN

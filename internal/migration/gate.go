@@ -25,8 +25,8 @@ type Gate struct {
 	evidence *evidence.Options
 }
 
-// DeclareGate adds to a command what Declare adds, the workspace of evidence, and the changes it worked on as a result. The rule is a
-// sentence for people.
+// DeclareGate adds to a command what Declare adds, the workspace of evidence, and the result that names it. The rule is a sentence for
+// people.
 func DeclareGate(c *task.Command, rule string) *Gate {
 	g := &Gate{Options: declare(c), evidence: evidence.Declare(c)}
 	g.runName = &g.evidence.RunName
@@ -67,7 +67,7 @@ func (g *Gate) Input(name, digest string) {
 // A Work is the directory of changes and the database that a gate works on.
 type Work struct {
 	*Gate
-	Engine    *migrate.Engine
+	Engine    Engine
 	Directory *change.Directory
 	run       *task.Run
 }

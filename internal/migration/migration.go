@@ -66,7 +66,7 @@ func (o *Options) Load() (*change.Directory, error) {
 }
 
 // Open connects to the database. The caller closes the engine.
-func (o *Options) Open(ctx context.Context, r *task.Run) (*migrate.Engine, error) {
+func (o *Options) Open(ctx context.Context, r *task.Run) (Engine, error) {
 	dsn, err := o.dsn(r)
 	if err != nil {
 		return nil, err
@@ -77,7 +77,7 @@ func (o *Options) Open(ctx context.Context, r *task.Run) (*migrate.Engine, error
 		}
 	}
 	o.engine.Run, o.engine.Tool = *o.runName, "sluice"
-	e, err := migrate.Open(ctx, dsn, o.engine)
+	e, err := open(ctx, dsn, o.engine)
 	return e, Err(err)
 }
 
@@ -109,11 +109,11 @@ func (o *Options) dsn(r *task.Run) (string, error) {
 		return dsn, nil
 	}
 	return "", task.Misconfigured("workspace database holds no file named url or dsn").
-		WithRemedy("bind a Secret with the key url: postgres://user:password@host:5432/name?sslmode=verify-full")
+		WithRemedy("bind a Secret with the key url: postgres://user:password@host:5432/name?sslmode=verify-full, mariadb://user:password@host:3306/name?tls=true or sqlite:/path/to/file")
 }
 
 // Due gives the changes that a phase works on: the named one, or each that the phase is due for.
-func (o *Options) Due(ctx context.Context, e *migrate.Engine, d *change.Directory, phases ...migrate.Phase) ([]*change.Change, error) {
+func (o *Options) Due(ctx context.Context, e Engine, d *change.Directory, phases ...migrate.Phase) ([]*change.Change, error) {
 	if o.Change != "" {
 		return o.named(d)
 	}
@@ -122,7 +122,7 @@ func (o *Options) Due(ctx context.Context, e *migrate.Engine, d *change.Director
 }
 
 // Release gives the changes that this run plans and expands: the named one, or all that are not expanded but by this run.
-func (o *Options) Release(ctx context.Context, e *migrate.Engine, d *change.Directory) ([]*change.Change, error) {
+func (o *Options) Release(ctx context.Context, e Engine, d *change.Directory) ([]*change.Change, error) {
 	if o.Change != "" {
 		return o.named(d)
 	}

@@ -98,9 +98,12 @@ func writeHazard(b *strings.Builder, indent string, h Hazard) {
 	}
 }
 
-// clip keeps a statement on one line; a trigger function is named, its body is in the JSON.
+// clip keeps a statement on one line; a trigger or its function is named, the body is in the JSON.
 func clip(sql string) string {
 	if head, _, found := strings.Cut(sql, " RETURNS trigger "); found {
+		return head + " …"
+	}
+	if head, _, found := strings.Cut(sql, " FOR EACH ROW"); found && strings.Contains(sql, "BEGIN\n") {
 		return head + " …"
 	}
 	return strings.Join(strings.Fields(sql), " ")

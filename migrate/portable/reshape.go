@@ -182,7 +182,8 @@ func (b *builder) dropBuried(t *table, trigger string, buried [][2]string, dead 
 	}
 	b.plan.Drop = append(b.plan.Drop, plan.Step{
 		What: "drop the old columns and what is left of the dual write (" + what + ")", Table: t.name, Lock: b.instant(),
-		SQL: append(sql, b.dropColumns(t.name, dead)...), Irreversible: "the old columns are gone",
+		Scans: b.transactional(), // SQLite writes every row anew
+		SQL:   append(sql, b.dropColumns(t.name, dead)...), Irreversible: "the old columns are gone",
 	})
 }
 

@@ -24,14 +24,16 @@ func (e *Engine) Status(ctx context.Context, d *change.Directory) (*migrate.Stat
 		}
 	}
 	for _, c := range d.Changes {
-		cs := migrate.ChangeStatus{Change: c.ID(), Description: c.Description, Phase: migrate.Pending, Next: "plan, expand"}
-		if r := all[c.Version]; r != nil {
-			if err := e.detail(ctx, r, &cs); err != nil {
-				return nil, fmt.Errorf("reading the status of %s: %w", c.ID(), err)
-			}
-			delete(all, c.Version)
+		r := all[c.Version]
+		cs, err := e.stands(ctx, c, r)
+		if err == nil && r != nil && r.Phase.Reached(migrate.Expanded) && !r.Phase.Reached(migrate.Dropping) && r.Phase != migrate.Burying {
+			cs.Losses, err = e.counted(ctx, r)
 		}
-		st.Changes = append(st.Changes, cs)
+		if err != nil {
+			return nil, fmt.Errorf("reading the status of %s: %w", c.ID(), err)
+		}
+		delete(all, c.Version)
+		st.Changes = append(st.Changes, *cs)
 	}
 	for _, r := range all {
 		if r.Phase.InFlight() {
@@ -40,6 +42,23 @@ func (e *Engine) Status(ctx context.Context, d *change.Directory) (*migrate.Stat
 		}
 	}
 	return st, nil
+}
+
+// Stands tells where one change stands, without counting what a rollback would lose, which reads whole tables.
+func (e *Engine) Stands(ctx context.Context, c *change.Change) (*migrate.ChangeStatus, error) {
+	all, err := e.revisions(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return e.stands(ctx, c, all[c.Version])
+}
+
+func (e *Engine) stands(ctx context.Context, c *change.Change, r *migrate.Revision) (*migrate.ChangeStatus, error) {
+	cs := &migrate.ChangeStatus{Change: c.ID(), Description: c.Description, Phase: migrate.Pending, Next: "plan, expand"}
+	if r == nil {
+		return cs, nil
+	}
+	return cs, e.detail(ctx, r, cs)
 }
 
 func (e *Engine) lease(ctx context.Context) (*migrate.Lease, error) {
@@ -90,12 +109,6 @@ func (e *Engine) detail(ctx context.Context, r *migrate.Revision, cs *migrate.Ch
 			a.At = time.UnixMilli(ms).UTC()
 			return a, err
 		})
-	if err != nil {
-		return err
-	}
-	if r.Phase.Reached(migrate.Expanded) && !r.Phase.Reached(migrate.Dropping) && r.Phase != migrate.Burying {
-		cs.Losses, err = e.counted(ctx, r)
-	}
 	return err
 }
 

@@ -40,7 +40,7 @@ func expand(ctx context.Context, r *task.Run, o options) error {
 }
 
 // reviewed refuses plans that are not the ones whose digest was given.
-func reviewed(ctx context.Context, e *migrate.Engine, due []*change.Change, digest string) error {
+func reviewed(ctx context.Context, e migration.Engine, due []*change.Change, digest string) error {
 	if digest == "" {
 		return nil
 	}
