@@ -119,11 +119,13 @@ func (p picture) Evidence() template.HTML {
 		fail = append(fail, at(a.x(m.At), a.y(m.ToFail)))
 		pass = append(pass, at(a.x(m.At), a.y(m.ToPass)))
 	}
+	title := "evidence: up to fail, down to pass (natural log)"
 	body := fmt.Sprintf(`<polyline class="line" points="%s"/>`, strings.Join(fail, " "))
 	if p.rule.Kind != shareRule {
+		title = "evidence (natural log): blue up to fail, violet down to pass"
 		body += fmt.Sprintf(`<polyline class="line second" points="%s"/>`, strings.Join(pass, " "))
 	}
-	return frame(a, "evidence: up to fail, down to pass (natural log)", []mark{{p.Limits.Fail, "bad", "fail"}, {p.Limits.Pass, "good", "pass"}}, body,
+	return frame(a, title, []mark{{p.Limits.Fail, "bad", "fail"}, {p.Limits.Pass, "good", "pass"}}, body,
 		func(v float64) string { return fmt.Sprintf("%.1f", v) })
 }
 

@@ -118,6 +118,9 @@ func (j *judge) remedy() string {
 	case evidence.Pass:
 		return ""
 	case evidence.Fail:
+		if j.rule.Kind != shareRule {
+			return "roll back; every sample that led to this is in the report"
+		}
 		return "roll back; if the rule is wrong, see what another threshold says of the same samples: error-rate-gate replay --report=… --threshold=…"
 	case evidence.Misconfigured:
 		return "mend the objective: " + j.rule.String()
