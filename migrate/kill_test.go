@@ -163,7 +163,7 @@ func (ws *writers) loop(ctx context.Context, db *pgx.Conn, number int, f write) 
 	random := rand.New(rand.NewPCG(uint64(number), 1))
 	inserted := 0
 	for ctx.Err() == nil {
-		id, insert := 10+random.IntN(80)*20+number%20, random.IntN(10) == 0
+		id, insert := 10+random.IntN(79)*20+number%20, random.IntN(10) == 0
 		if insert {
 			inserted++
 			id = 100000*(number+1) + inserted
