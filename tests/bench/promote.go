@@ -81,17 +81,20 @@ func copyImages(ctx context.Context, r *report, all []copier, meters []*meter, n
 			m.delay = place.delay
 		}
 		tallies := make([]tally, len(all))
-		for _, again := range []bool{false, true} {
-			for v, from := range refs { // the copiers in turn, so that they share the machine's moods
-				for k, c := range all {
-					to := fmt.Sprintf("%s/copy-%d-%d-%d/app:v%d", place.target.host(), i, k, n, v)
-					if err := tallies[k].run(ctx, c, meters, from, to, again); err != nil {
-						return err
-					}
+		for v, from := range refs { // the copiers in turn, so that they share the machine's moods
+			for k, c := range all {
+				to := fmt.Sprintf("%s/copy-%d-%d-%d/app:v%d", place.target.host(), i, k, n, v)
+				if err := tallies[k].run(ctx, c, meters, from, to, false); err != nil {
+					return err
 				}
 			}
 		}
-		rows := [][]string{{"tool", "evidence", "requests an image", "MiB an image", "again: requests an image", "time an image", "in all", "promote / this"}}
+		for k, c := range all { // one image tells what a second copy asks for
+			if err := tallies[k].run(ctx, c, meters, refs[0], fmt.Sprintf("%s/copy-%d-%d-%d/app:v0", place.target.host(), i, k, n), true); err != nil {
+				return err
+			}
+		}
+		rows := [][]string{{"tool", "evidence", "requests an image", "MiB an image", "requests, again", "time an image", "in all", "promote / this"}}
 		for k, c := range all {
 			rows = append(rows, append([]string{c.name, c.evidence}, tallies[k].row(n, tallies[0])...))
 		}
@@ -141,6 +144,6 @@ func (t *tally) row(n int, ours tally) []string {
 	}
 	each := func(total int64) float64 { return float64(total) / float64(n) }
 	took := median(t.times)
-	return []string{fmt.Sprintf("%.1f", each(t.requests)), fmt.Sprintf("%.2f", each(t.bytes)/(1<<20)), fmt.Sprintf("%.1f", each(t.again)),
+	return []string{fmt.Sprintf("%.1f", each(t.requests)), fmt.Sprintf("%.2f", each(t.bytes)/(1<<20)), fmt.Sprint(t.again),
 		ms(took), ms(sum), ratio(median(ours.times), took)}
 }
