@@ -53,7 +53,7 @@ type pageLine struct {
 func (d *decision) page() ([]byte, error) {
 	p := pageData{Verdict: string(d.verdict), Reason: d.reason}
 	if d.report != nil {
-		p.Headline = d.headline()
+		p.Headline = d.sentence()
 		p.Packages = byShare(d.report.Packages())
 		p.Notes = d.notes
 		d.pageRulings(&p)

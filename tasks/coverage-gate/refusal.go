@@ -40,9 +40,8 @@ func (d *decision) headline() string {
 	return text
 }
 
-// refusal says what was found, the rule, where, and the remedy.
-func (d *decision) refusal() error {
-	var found, rules []string
+// found are the sentences of the rules that do not hold, and the rules.
+func (d *decision) found() (found, rules []string) {
 	for _, one := range []struct {
 		rule string
 		say  func([]ruling) string
@@ -57,6 +56,20 @@ func (d *decision) refusal() error {
 			found, rules = append(found, one.say(failed)), append(rules, "--"+one.rule)
 		}
 	}
+	return found, rules
+}
+
+// sentence is what is said first to people: what does not hold, or else what was measured.
+func (d *decision) sentence() string {
+	if found, _ := d.found(); len(found) > 0 {
+		return strings.Join(found, "; ")
+	}
+	return d.headline()
+}
+
+// refusal says what was found, the rule, where, and the remedy.
+func (d *decision) refusal() error {
+	found, rules := d.found()
 	e := task.Refuse("%s (%s)", strings.Join(found, "; "), strings.Join(d.options.profiles, ", "))
 	if len(rules) == 1 && rules[0] == "--baseline" && d.baseline.before == nil {
 		return e.WithRemedy("bring back the tests that ran them; if those are flaky, show it by a second run in --rerun-profile")

@@ -23,7 +23,7 @@ func (d *decision) summary() []byte {
 		fmt.Fprintf(&b, "%s\n", escape(d.reason))
 		return []byte(b.String())
 	}
-	fmt.Fprintf(&b, "%s.\n", d.headline())
+	fmt.Fprintf(&b, "%s.\n", escape(d.sentence()))
 	d.tableOfRulings(&b)
 	d.listConcessions(&b)
 	d.tableOfPatch(&b)
