@@ -34,24 +34,25 @@ lint: ## gofmt, go vet, and the catalog's own rules
 	if [ -n "$$unformatted" ]; then echo "not gofmt'ed: $$unformatted"; exit 1; fi
 	go vet ./...
 	go vet -tags e2e ./tests/e2e ./catalog/install ./catalog/release
-	go vet -tags interop ./tests/supplychain ./tasks/promote ./internal/admission
+	go vet -tags interop ./tests/supplychain ./tasks/promote ./tasks/sbom ./internal/admission
 	go run ./catalog lint
 
 .PHONY: test-unit
 test-unit: ## Unit, command-line and contract tests
-	go test -timeout 20m $$(go list ./... | grep -v '/sluice/migrate$$')
+	go test -timeout 20m $$(go list ./... | grep -Ev '/sluice/migrate(/portable)?$$')
 
 .PHONY: test-race
 test-race: ## The race detector where goroutines share things
 	go test -race ./internal/task ./internal/registry ./internal/closure ./images
 
 .PHONY: test-migrate
-test-migrate: ## Migrations on real PostgreSQL 14, 15 and 18, killed at every statement
-	go test -timeout 40m ./migrate
+test-migrate: ## Migrations on real PostgreSQL 14, 15 and 18, MariaDB and SQLite, killed at every statement
+	go test -timeout 40m ./migrate ./migrate/portable
 
 .PHONY: test-interop
-test-interop: ## Stock cosign, oras and regctl agree with our evidence and copies
+test-interop: ## Stock cosign, oras, regctl and syft agree with our evidence, copies and SBOMs
 	go test -tags interop -count=1 -timeout 30m ./tests/supplychain ./tasks/promote ./internal/admission
+	go test -tags interop -count=1 -timeout 20m -run StockSyftLists ./tasks/sbom
 
 .PHONY: test-long
 test-long: ## Longer simulations and a thousand random migrations: hours

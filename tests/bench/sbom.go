@@ -13,6 +13,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/sluice-ci/sluice/images"
+	"github.com/sluice-ci/sluice/tests/debian"
 )
 
 const sbomRounds = 5
@@ -43,7 +44,7 @@ func benchSBOM(ctx context.Context, r *report) error {
 			return err
 		}
 	}
-	debian, err := debianFiles(ctx)
+	files, err := debian.Files(ctx)
 	if err != nil {
 		return err
 	}
@@ -53,7 +54,7 @@ func benchSBOM(ctx context.Context, r *report) error {
 		layers []images.Layer
 	}{
 		{"on the static base", nil},
-		{"on Debian", []images.Layer{{Entries: debian}}},
+		{"on Debian", []images.Layer{{Entries: files}}},
 	} {
 		costs, err := compareSBOM(ctx, dir, host, base.layers)
 		if err != nil {
@@ -64,7 +65,7 @@ func benchSBOM(ctx context.Context, r *report) error {
 			fmt.Sprintf("%s, %s, %s", megabytes(syft.peak), megabytes(ours.peak), megabytes(cached.peak))})
 	}
 	r.table("SPDX and CycloneDX documents of an image", rows)
-	r.note("Stock syft v1.57.0 reads from the same registry and writes the same two documents. Debian is the required, important and standard packages of this machine, %d files.", len(debian))
+	r.note("Stock syft v1.57.0 reads from the same registry and writes the same two documents. Debian is the required, important and standard packages of this machine, %d files.", len(files))
 	return nil
 }
 

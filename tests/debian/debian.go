@@ -1,4 +1,6 @@
-package main
+// Package debian takes a Debian base image out of the machine that it runs on, for
+// tests and benchmarks that can pull none.
+package debian
 
 import (
 	"bytes"
@@ -13,9 +15,9 @@ import (
 	"github.com/sluice-ci/sluice/images"
 )
 
-// debianFiles are the files of the required, important and standard packages of this
-// machine with their database: what a Debian base image holds, where none can be pulled.
-func debianFiles(ctx context.Context) ([]images.Entry, error) {
+// Files are those of the required, important and standard packages of this machine,
+// with their database.
+func Files(ctx context.Context) ([]images.Entry, error) {
 	query := func(args ...string) (string, error) {
 		out, err := exec.CommandContext(ctx, "dpkg-query", args...).Output()
 		if err != nil {
