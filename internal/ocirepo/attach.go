@@ -27,19 +27,11 @@ const rounds = 30
 // writer writes last, lists after that, and so sees the tags of all whose own last
 // look came before. A writer that is killed between is healed by the next.
 func (r *Repository) Attach(ctx context.Context, subject v1.Hash, manifests ...Manifest) error {
-	var left []Manifest
-	for _, m := range manifests {
-		if r.host.knows() == no {
-			left = append(left, m)
-			continue
-		}
-		taken, err := r.Put(ctx, m.Digest.String(), m)
-		if err != nil {
+	left := manifests
+	if len(manifests) > 0 && r.host.knows() != no {
+		var err error
+		if left, err = r.putReferrers(ctx, manifests); err != nil {
 			return err
-		}
-		if !taken {
-			r.host.learn(no)
-			left = append(left, m)
 		}
 	}
 	if len(left) == 0 {
@@ -55,6 +47,36 @@ func (r *Repository) Attach(ctx context.Context, subject v1.Hash, manifests ...M
 		return err
 	}
 	return r.converge(ctx, subject, x, left)
+}
+
+// putReferrers stores manifests under their digests, and gives those that the registry
+// did not take into its referrers API. The first goes alone, and speaks for all.
+func (r *Repository) putReferrers(ctx context.Context, manifests []Manifest) (left []Manifest, err error) {
+	taken := make([]bool, len(manifests))
+	put := func(i int) (err error) {
+		taken[i], err = r.Put(ctx, manifests[i].Digest.String(), manifests[i])
+		return err
+	}
+	if err := put(0); err != nil {
+		return nil, err
+	}
+	if !taken[0] {
+		r.host.learn(no)
+		return manifests, nil
+	}
+	var g errgroup.Group
+	for i := 1; i < len(manifests); i++ {
+		g.Go(func() error { return put(i) })
+	}
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	for i, m := range manifests {
+		if !taken[i] {
+			left = append(left, m)
+		}
+	}
+	return left, nil
 }
 
 // converge writes the index, which was x before, until it holds our own referrers and

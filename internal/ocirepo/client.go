@@ -125,9 +125,11 @@ func (r *Repository) connect(ctx context.Context) (*http.Client, error) {
 	var scopes []string
 	var together, waiting []*Repository
 	for _, peer := range r.host.waiting {
-		if _, c, err := peer.credentials(ctx); err != nil || c != config {
-			waiting = append(waiting, peer)
-			continue
+		if peer != r {
+			if _, c, err := peer.credentials(ctx); err != nil || c != config {
+				waiting = append(waiting, peer)
+				continue
+			}
 		}
 		together = append(together, peer)
 		scopes = append(scopes, peer.scopes...)
