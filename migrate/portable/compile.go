@@ -80,8 +80,22 @@ func (b *builder) operation(o change.Operation) error {
 	case *change.SQL:
 		return b.rawSQL(op)
 	}
-	return refusal.New("this database cannot do that while the application runs").
-		Remedy("a check or a foreign key copies or rebuilds the table: do it with gh-ost or spirit (MariaDB) or in a quiet hour, with raw SQL in a change of its own; enforce it in the application until then")
+	return instead(o)
+}
+
+// instead says what to do in place of an operation that these databases cannot do beside writers.
+func instead(o change.Operation) error {
+	switch o.Body().(type) {
+	case *change.AddCheck, *change.AddForeignKey:
+		return refusal.New("this database would copy or rebuild the table for it").
+			Remedy("use gh-ost or spirit (MariaDB), or raw SQL in a quiet hour; until then have the application enforce it")
+	case *change.MoveColumn:
+		return refusal.New("triggers of this database cannot keep columns of two tables in step").
+			Remedy("make two changes: addColumn there, dropColumn here later, and have the application write both in between")
+	case *change.AddEnumValue:
+		return refusal.New("this database has no enum types").Remedy("for an enum column of MariaDB use changeType with to, or raw SQL; for SQLite a table of values")
+	}
+	return refusal.Misconfigure("the operation is unknown").Remedy("use a newer version of the task")
 }
 
 // name takes a table's or index's name; there is one schema, the DSN's.

@@ -39,7 +39,7 @@ func (e *Engine) prepare(ctx context.Context, c *change.Change) (*plan.Plan, err
 // Expand adds the new shape beside the old one. Run again it goes on where it stopped; on a change that is expanded it does nothing.
 func (e *Engine) Expand(ctx context.Context, q migrate.ExpandRequest) (r *migrate.Revision, err error) {
 	err = e.withLease(ctx, func(ctx context.Context, s *session) error {
-		if r, err = s.started(ctx, q); err != nil {
+		if r, err = s.planned(ctx, q); err != nil {
 			return err
 		}
 		if r.Phase.Reached(migrate.Expanded) {
@@ -56,8 +56,8 @@ func (e *Engine) Expand(ctx context.Context, q migrate.ExpandRequest) (r *migrat
 	return r, err
 }
 
-// started stores the plan, so that every later phase runs what was reviewed.
-func (s *session) started(ctx context.Context, q migrate.ExpandRequest) (*migrate.Revision, error) {
+// planned stores the plan, so that every later phase runs what was reviewed.
+func (s *session) planned(ctx context.Context, q migrate.ExpandRequest) (*migrate.Revision, error) {
 	r, err := s.revision(ctx, q.Change.Version)
 	switch {
 	case err != nil:

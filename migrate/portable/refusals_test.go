@@ -20,8 +20,10 @@ func TestAPlanRefusesWhatItCannotDoSafelyAndNamesTheRemedy(t *testing.T) {
 	}, customers...)
 	setup = append([]string{"CREATE TABLE parents (id integer PRIMARY KEY, name varchar(20))"}, setup...)
 	cases := []struct{ only, yaml, what, do string }{
-		{"", "{addCheck: {table: customers, name: c, check: n > 0}}", "cannot do that while the application runs", "gh-ost or spirit"},
-		{"", "{addForeignKey: {table: customers, name: f, columns: [age], references: orders, to: [id]}}", "cannot do that while", "raw SQL"},
+		{"", "{addCheck: {table: customers, name: c, check: n > 0}}", "would copy or rebuild the table", "gh-ost or spirit"},
+		{"", "{addForeignKey: {table: customers, name: f, columns: [age], references: orders, to: [id]}}", "would copy or rebuild the table", "raw SQL"},
+		{"", "{addEnumValue: {enum: mood, value: good}}", "no enum types", "changeType"},
+		{"", "{moveColumn: {table: customers, column: age, into: orders, by: [customer], as: years}}", "two tables", "addColumn there"},
 		{"", "{renameColumn: {table: customers, column: id, to: key}}", "", ""},
 		{"", "{renameColumn: {table: nokey, column: a, to: c}}", "", ""},
 		{"", "{renameColumn: {table: parents, column: id, to: key}}", "primary key", "createTable"},
