@@ -74,3 +74,20 @@ func TestParsePercentRefusesWhatItCannotHoldExactly(t *testing.T) {
 		require.Errorf(t, err, "%q", s)
 	}
 }
+
+func FuzzPercent(f *testing.F) {
+	for _, seed := range []string{"80", "79.95%", " 0.000001 ", "100.0", "1e2", "-5"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		p, err := coverage.ParsePercent(text)
+		if err != nil {
+			return
+		}
+		again, err := coverage.ParsePercent(p.String())
+		require.NoError(t, err)
+		require.Equal(t, p, again)
+		require.True(t, coverage.Counts{Covered: 3, Total: 3}.Reaches(p))
+		require.Equal(t, p.IsZero(), coverage.Counts{Total: 3}.Reaches(p))
+	})
+}

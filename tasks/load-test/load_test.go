@@ -216,3 +216,29 @@ func TestTargetsOfAFileAreSentWithTheirBodies(t *testing.T) {
 	require.Equalf(t, 0, out.code, "%s", out.stderr)
 	require.EqualValues(t, 50, posted.Load())
 }
+
+// FuzzTargets holds every file of targets to the host of --url. Body files are the fuzzer's to name, so there are none.
+func FuzzTargets(f *testing.F) {
+	f.Add("GET http://web/a\nX-A: b\n\nPOST http://web/b\n")
+	f.Add("GET http://other/\n")
+	f.Add("DELETE http://web:80@other/\n")
+	f.Add("# nothing\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		if strings.Contains(text, "@/") {
+			return
+		}
+		source := t.TempDir()
+		require.NoError(t, os.WriteFile(filepath.Join(source, "t"), []byte(text), 0o644))
+		all, err := (&options{url: "http://web", source: source, targets: "t"}).requests()
+		if err != nil {
+			return
+		}
+		require.NotEmpty(t, all)
+		for _, target := range all {
+			request, err := target.Request()
+			if err == nil {
+				require.Equal(t, "web", request.URL.Host)
+			}
+		}
+	})
+}
