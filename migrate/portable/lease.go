@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/sluice-ci/sluice/migrate"
@@ -19,6 +20,8 @@ type session struct {
 	conn  *sql.Conn // transactions
 	alter *sql.Conn // alterations, where they are no part of a transaction
 	token int64
+
+	writing atomic.Bool // a transaction of conn holds the token
 }
 
 // withLease runs f as the one runner on this database.
@@ -136,19 +139,27 @@ func (s *session) heartbeat(ctx context.Context, cancel context.CancelCauseFunc)
 			return
 		}
 		began := time.Now()
-		r, err := s.db.ExecContext(ctx, "UPDATE sluice_heartbeat SET expires_at = "+s.now()+" + ? WHERE token = ?", s.opts.LeaseFor.Milliseconds(), s.token)
-		var n int64
-		if err == nil {
-			n, err = r.RowsAffected()
-		}
+		renewal, err := s.renew(ctx, s.db)
 		switch {
-		case err == nil && n == 0, err != nil && time.Since(renewed) > s.opts.LeaseFor:
+		case err == nil && !renewal, err != nil && time.Since(renewed) > s.opts.LeaseFor:
 			cancel(migrate.ErrLeaseLost)
 			return
-		case err == nil:
+		case err == nil, s.transactional() && s.writing.Load() && s.busy(err): // nobody else can write now
 			renewed = began
 		}
 	}
+}
+
+// renew puts off the end of the lease, and tells whether it was still there.
+func (s *session) renew(ctx context.Context, on interface {
+	ExecContext(context.Context, string, ...any) (sql.Result, error)
+}) (bool, error) {
+	r, err := on.ExecContext(ctx, "UPDATE sluice_heartbeat SET expires_at = "+s.now()+" + ? WHERE token = ?", s.opts.LeaseFor.Milliseconds(), s.token)
+	if err != nil {
+		return false, err
+	}
+	n, err := r.RowsAffected()
+	return n > 0, err
 }
 
 // release lets the next runner in at once.
@@ -169,6 +180,8 @@ func (s *session) write(ctx context.Context, f func() error) error {
 		if err != nil {
 			return err
 		}
+		s.writing.Store(true)
+		defer s.writing.Store(false)
 		return f()
 	})
 }

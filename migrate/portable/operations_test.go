@@ -34,7 +34,7 @@ func TestEveryOperationKeepsBothApplicationVersionsWorkingInEveryPhase(t *testin
 	eachProduct(t, func(t *testing.T, p product) {
 		for _, op := range operations {
 			if op.only == "" || op.only == p.name {
-				t.Run(op.name, func(t *testing.T) { carry(newWorld(t, p, op.setup, migrate.Options{}), op) })
+				t.Run(op.name, func(t *testing.T) { t.Parallel(); carry(newWorld(t, p, op.setup, migrate.Options{}), op) })
 			}
 		}
 	})

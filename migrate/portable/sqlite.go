@@ -43,6 +43,7 @@ func openSQLite(path string, o migrate.Options, wrap wrapper) (*Engine, error) {
 			return nil, refusal.New("the database file lies on %s, where SQLite's locks do not hold", name).Remedy("run where the file is on a local disk, beside the application; SQLite has one writer at a time, on one machine")
 		}
 	}
+	o.Load = min(o.Load, 50) // other writers need as much of the one write lock
 	name := fmt.Sprintf("file:%s?mode=rw&_pragma=busy_timeout(%d)", (&url.URL{Path: path}).EscapedPath(), o.LockTimeout.Milliseconds())
 	return &Engine{dialect: liteDialect{}, db: sql.OpenDB(wrap(liteConnector(name))), opts: o}, nil
 }

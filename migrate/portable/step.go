@@ -110,6 +110,11 @@ func (s *session) carry(ctx context.Context, p *plan.Plan, stage string, i int, 
 					return err
 				}
 			}
+			if whole { // no heartbeat came through meanwhile
+				if _, err := s.renew(ctx, s.conn); err != nil {
+					return err
+				}
+			}
 			if err := s.event(ctx, p.Version, meanwhile, stage+": "+step.What); err != nil {
 				return err
 			}

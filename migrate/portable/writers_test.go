@@ -67,6 +67,39 @@ func TestWritersWaitNoLongerThanTheLockTimeoutBehindAnAlterationThatWaits(t *tes
 	require.Greater(t, longest, 200*time.Millisecond, "the alteration did wait")
 }
 
+func TestWritersComeThroughBetweenTheBatchesOfABackfill(t *testing.T) {
+	eachProduct(t, func(t *testing.T, p product) {
+		w := newWorld(t, p, []string{people[0], rows("people (id, name)", 20000, "(%d, 'f%d l%d')")}, migrate.Options{})
+		w.use(renameYAML)
+		w.expand()
+		done := make(chan error, 1)
+		go func() { done <- act(w.ctx, w.engine, w.change, "backfill") }()
+		longest := time.Duration(0)
+		for err := error(nil); ; {
+			began := time.Now()
+			w.exec("UPDATE people SET n = n + 1 WHERE id = 19999")
+			longest = max(longest, time.Since(began))
+			select {
+			case err = <-done:
+				require.NoError(t, err)
+				require.Less(t, longest, 2*time.Second)
+				return
+			default:
+			}
+		}
+	})
+}
+
+func TestALongAlterationKeepsItsLease(t *testing.T) {
+	w := newWorld(t, liteProduct, []string{people[0], rows("people (id, name)", 30000, "(%d, 'f%d l%d')")}, migrate.Options{})
+	for range 3 {
+		w.exec("INSERT INTO people (id, name) SELECT id + (SELECT max(id) FROM people), name FROM people")
+	}
+	e := w.open(migrate.Options{LeaseFor: 100 * time.Millisecond, LockTimeout: 20 * time.Millisecond, StatementTimeout: time.Minute})
+	w.use("operations: [{createIndex: {table: people, name: long, expression: \"concat(hex(name), hex(name || id), hex(id || name), upper(hex(name)))\"}}]")
+	require.NoError(t, act(w.ctx, e, w.change, "expand"))
+}
+
 func TestABackfillLeavesTheColumnsAloneThatEveryUpdateSets(t *testing.T) {
 	w := newWorld(t, mariaProduct, []string{"CREATE TABLE people (id integer PRIMARY KEY, name varchar(20), at timestamp NOT NULL DEFAULT current_timestamp ON UPDATE current_timestamp)", rows("people", 300, "(%d, 'n%d', '2020-01-01')")}, migrate.Options{})
 	w.use(renameYAML)
