@@ -1,10 +1,8 @@
 package main
 
 import (
-	"errors"
 	"net/http"
 	"net/url"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -98,31 +96,6 @@ func (o *options) requests() ([]vegeta.Target, error) {
 	}
 	if len(all) == 0 {
 		return nil, task.Misconfigured("--paths is empty")
-	}
-	return all, nil
-}
-
-func (o *options) fromFile(base *url.URL, header http.Header) ([]vegeta.Target, error) {
-	if o.source == "" || !filepath.IsLocal(o.targets) {
-		return nil, task.Misconfigured("--targets=%s is a file in the workspace source, and lies in none", o.targets)
-	}
-	file, err := os.Open(filepath.Join(o.source, o.targets))
-	if err != nil {
-		return nil, task.Misconfigured("reading targets: %w", err)
-	}
-	defer file.Close()
-	all, err := vegeta.ReadAllTargets(vegeta.NewHTTPTargeter(file, nil, header))
-	if err == nil && len(all) == 0 {
-		err = errors.New("it holds no request")
-	}
-	if err != nil {
-		return nil, task.Misconfigured("reading targets %q: %w", o.targets, err)
-	}
-	for _, t := range all {
-		u, err := url.Parse(t.URL)
-		if err != nil || u.Host != base.Host || u.Scheme != base.Scheme {
-			return nil, task.Misconfigured("%s %s goes to another host than --url=%s", t.Method, t.URL, o.url)
-		}
 	}
 	return all, nil
 }
