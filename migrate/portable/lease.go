@@ -166,7 +166,10 @@ func (s *session) renew(ctx context.Context, on interface {
 func (s *session) release(ctx context.Context) {
 	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer stop()
-	_, _ = s.db.ExecContext(ctx, "UPDATE sluice_heartbeat SET expires_at = 0 WHERE token = ?", s.token)
+	for busy := true; busy; {
+		_, err := s.db.ExecContext(ctx, "UPDATE sluice_heartbeat SET expires_at = 0 WHERE token = ?", s.token)
+		busy = err != nil && s.busy(err) && ctx.Err() == nil
+	}
 }
 
 // write runs f in a transaction of the session's connection that holds the token.
@@ -204,7 +207,7 @@ func transact(ctx context.Context, d dialect, c *sql.Conn, f func() error) error
 	}
 	err := f()
 	if err == nil {
-		_, err = c.ExecContext(ctx, "COMMIT")
+		_, err = c.ExecContext(context.WithoutCancel(ctx), "COMMIT") // to know how it ended
 	}
 	if err != nil {
 		_, _ = c.ExecContext(context.WithoutCancel(ctx), "ROLLBACK")

@@ -146,17 +146,27 @@ func (mariaDialect) mark(ctx context.Context, c *sql.Conn, token int64) error {
 	return migrate.ErrLeaseLost
 }
 
+// evict ends both connections of a holder and waits until the server has let go of them: a statement that goes on after its client is
+// gone must not come in between what the next holder does.
 func (mariaDialect) evict(ctx context.Context, db *sql.DB, token int64) error {
 	for _, name := range markers(token) {
-		var id sql.NullInt64
-		if err := scan(ctx, db, "SELECT is_used_lock("+name+")", nil, &id); err != nil {
-			return err
-		}
-		if !id.Valid {
-			continue
-		}
-		if _, err := db.ExecContext(ctx, fmt.Sprintf("KILL %d", id.Int64)); err != nil && code(err) != 1094 {
-			return err
+		for deadline := time.Now().Add(30 * time.Second); ; {
+			var id sql.NullInt64
+			if err := scan(ctx, db, "SELECT is_used_lock("+name+")", nil, &id); err != nil {
+				return err
+			}
+			if !id.Valid {
+				break
+			}
+			if time.Now().After(deadline) {
+				return refusal.Undecide("connection %d of the last holder does not end", id.Int64).Remedy("look at it in the process list; run again when it is gone")
+			}
+			if _, err := db.ExecContext(ctx, fmt.Sprintf("KILL %d", id.Int64)); err != nil && code(err) != 1094 {
+				return err
+			}
+			if err := sleep(ctx, 10*time.Millisecond); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
