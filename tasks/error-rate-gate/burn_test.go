@@ -43,7 +43,11 @@ func TestASpellAfterAGoodBeginningBurnsTheBudget(t *testing.T) {
 		})
 		return w.run(args...)
 	}
-	spell(budgetOf(t, "99.9%")).says(t, 1, "within 1m40s")
+	burned := spell(budgetOf(t, "99.9%"))
+	burned.says(t, 1, "within 1m40s")
+	again, err := decideAgain(burned.report.Settings, burned.report.Looks)
+	require.NoError(t, err)
+	require.Equal(t, burned.report, again, "a replay decides the same")
 	spell(flags("--threshold=0.6%")).says(t, 0) // a threshold has decided before, as it should
 }
 
