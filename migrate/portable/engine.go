@@ -93,7 +93,7 @@ type dialect interface {
 	grammar
 }
 
-// query reads one row.
+// scan reads one row.
 func scan(ctx context.Context, q querier, sql string, args []any, into ...any) error {
 	return q.QueryRowContext(ctx, sql, args...).Scan(into...)
 }

@@ -55,6 +55,9 @@ func (l *randomLife) live() {
 			l.do("rollback", migrate.RolledBack)
 			continue
 		}
+		if l.random.IntN(2) == 0 {
+			l.interrupt("lift")
+		}
 		l.do("contract", migrate.Completed)
 		fresh.stop()
 		return
@@ -72,15 +75,28 @@ func (l *randomLife) begin(version int, insert, update string) *writer {
 func (l *randomLife) do(action string, to migrate.Phase) {
 	l.t.Helper()
 	time.Sleep(3 * time.Millisecond)
-	for l.random.IntN(3) > 0 {
-		ctx, stop := context.WithTimeout(l.ctx, time.Duration(1+l.random.IntN(80))*time.Millisecond)
-		_ = act(ctx, l.engine, l.change, action)
-		stop()
-		at, err := l.engine.Stands(l.ctx, l.change)
-		require.NoError(l.t, err)
-		if at.Phase == to {
+	for l.random.IntN(3) > 0 && l.phase() != to {
+		l.interrupt(action)
+	}
+	for range 3 { // a contract may have to begin with the tombstone again
+		if l.phase() == to {
 			return
 		}
+		require.NoError(l.t, act(l.ctx, l.engine, l.change, action), action)
+		time.Sleep(3 * time.Millisecond)
 	}
-	require.NoError(l.t, act(l.ctx, l.engine, l.change, action), action)
+	require.Equal(l.t, to, l.phase())
+}
+
+func (l *randomLife) interrupt(action string) {
+	ctx, stop := context.WithTimeout(l.ctx, time.Duration(1+l.random.IntN(80))*time.Millisecond)
+	defer stop()
+	_ = act(ctx, l.engine, l.change, action)
+}
+
+func (l *randomLife) phase() migrate.Phase {
+	l.t.Helper()
+	at, err := l.engine.Stands(l.ctx, l.change)
+	require.NoError(l.t, err)
+	return at.Phase
 }

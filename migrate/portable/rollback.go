@@ -109,6 +109,9 @@ func (s *session) lift(ctx context.Context, r *migrate.Revision) error {
 	if r.Phase != migrate.Tombstoned && r.Phase != migrate.Burying {
 		return nil
 	}
+	if err := s.enter(ctx, r, migrate.Burying, "lifting the tombstone"); err != nil { // a contract that comes next begins with the tombstone again
+		return err
+	}
 	if err := s.undo(ctx, r.Plan, stageTombstone); err != nil {
 		return err
 	}

@@ -3,7 +3,6 @@ package portable
 import (
 	"context"
 	"database/sql"
-	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -26,7 +25,6 @@ func TestMain(m *testing.M) {
 	if text := os.Getenv(childJob); text != "" {
 		os.Exit(runChild(text))
 	}
-	flag.Parse()
 	code := m.Run()
 	stopMaria()
 	os.Exit(code)
@@ -59,7 +57,7 @@ var liteProduct = product{
 	quoted: quote,
 }
 
-// each runs a test on every product.
+// eachProduct runs a test on every product.
 func eachProduct(t *testing.T, f func(t *testing.T, p product)) {
 	for _, p := range products {
 		t.Run(p.name, func(t *testing.T) { t.Parallel(); f(t, p) })
