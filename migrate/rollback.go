@@ -105,6 +105,9 @@ func (s *session) lift(ctx context.Context, r *Revision) error {
 	if r.Phase != Tombstoned && r.Phase != Burying {
 		return nil
 	}
+	if err := s.enter(ctx, r, Burying, "lifting the tombstone"); err != nil { // a contract that comes next begins with the tombstone again
+		return err
+	}
 	if err := s.undo(ctx, r.Plan, stageTombstone); err != nil {
 		return err
 	}
