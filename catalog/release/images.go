@@ -152,7 +152,7 @@ func (b *builder) build(ctx context.Context, p *progress.Progress, changed []*tr
 		if built, err = g.Images(ctx, pkgs...); err != nil {
 			return task.Misconfigured("%w", err).WithRemedy("go build %s shows it alone", pkgs[0])
 		}
-		return nil
+		return withinBudget(changed, built)
 	})
 	return built, err
 }
