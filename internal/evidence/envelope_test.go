@@ -13,6 +13,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/evidence"
 	"github.com/sluice-ci/sluice/internal/evidencetest"
 	"github.com/sluice-ci/sluice/internal/ocirepo"
+	"github.com/sluice-ci/sluice/internal/predicate"
 )
 
 var image = v1.Hash{Algorithm: "sha256", Hex: strings.Repeat("ab", 32)}
@@ -46,7 +47,7 @@ func TestSealingTwiceGivesTheSameBytes(t *testing.T) {
 	signer, _ := evidencetest.Key(t)
 	subject := v1.Descriptor{MediaType: types.OCIManifestSchema1, Digest: image, Size: 7}
 	seal := func() evidence.Signed {
-		s, err := evidence.SealPredicate(signer, subject, evidence.Origin{Commit: "c1", Run: "run-1"}, evidence.SPDXType, json.RawMessage(`{"a": 1}`))
+		s, err := evidence.SealPredicate(signer, subject, evidence.Origin{Commit: "c1", Run: "run-1"}, predicate.SPDXType, json.RawMessage(`{"a": 1}`))
 		require.NoError(t, err)
 		return s
 	}
@@ -65,7 +66,7 @@ func TestSealingTwiceGivesTheSameBytes(t *testing.T) {
 	require.Equal(t, image, manifest.Subject.Digest)
 	require.Equal(t, ocirepo.Digest(first.Bundle), manifest.Layers[0].Digest)
 	require.Equal(t, map[string]string{
-		"dev.sigstore.bundle.content": "dsse-envelope", "dev.sigstore.bundle.predicateType": evidence.SPDXType,
+		"dev.sigstore.bundle.content": "dsse-envelope", "dev.sigstore.bundle.predicateType": predicate.SPDXType,
 	}, manifest.Annotations)
 
 	e, err := evidence.ParseBundle(first.Bundle)

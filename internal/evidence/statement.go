@@ -1,3 +1,6 @@
+// Package evidence is what is signed onto an image digest: in-toto statements in DSSE envelopes, sealed as sigstore bundles,
+// attached as referrers, and collected again from every place where a registry may hold them. What gates write before anything
+// is signed is package predicate's.
 package evidence
 
 import (
@@ -9,6 +12,7 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	"github.com/sluice-ci/sluice/internal/predicate"
 	"github.com/sluice-ci/sluice/internal/strictjson"
 )
 
@@ -16,17 +20,6 @@ import (
 const (
 	StatementType       = "https://in-toto.io/Statement/v1"
 	legacyStatementType = "https://in-toto.io/Statement/v0.1"
-)
-
-// Predicate types beside [GateType].
-const (
-	ProvenanceType = "https://slsa.dev/provenance/v1"
-	SummaryType    = "https://slsa.dev/verification_summary/v1"
-	SPDXType       = "https://spdx.dev/Document"
-	CycloneDXType  = "https://cyclonedx.org/bom"
-	TestResultType = "https://in-toto.io/attestation/test-result/v0.1"
-	SignatureType  = "https://sigstore.dev/cosign/sign/v1" // a plain signature; the predicate is {}
-	PromotionType  = "https://sluice-ci.github.io/predicates/promotion/v1"
 )
 
 // Statement says something, the predicate, of a subject: in-toto Statement v1.
@@ -61,7 +54,7 @@ type Origin struct {
 }
 
 // NewStatement binds a predicate to an image digest.
-func NewStatement(digest v1.Hash, o Origin, predicateType string, predicate json.RawMessage) ([]byte, error) {
+func NewStatement(digest v1.Hash, o Origin, predicateType string, content json.RawMessage) ([]byte, error) {
 	subject := Subject{Digest: map[string]string{digest.Algorithm: digest.Hex}}
 	for name, value := range map[string]string{commitAnnotation: o.Commit, runAnnotation: o.Run} {
 		if value != "" {
@@ -71,8 +64,8 @@ func NewStatement(digest v1.Hash, o Origin, predicateType string, predicate json
 	if !o.Finished.IsZero() {
 		subject.annotate(finishedAnnotation, o.Finished.UTC().Format(time.RFC3339))
 	}
-	b, err := encode(Statement{
-		Type: StatementType, Subject: []Subject{subject}, PredicateType: predicateType, Predicate: predicate,
+	b, err := predicate.Encode(Statement{
+		Type: StatementType, Subject: []Subject{subject}, PredicateType: predicateType, Predicate: content,
 	}, "")
 	if err != nil {
 		return nil, fmt.Errorf("encoding a statement of type %q: %w", predicateType, err)
@@ -168,7 +161,7 @@ func ParseSimpleSigning(payload []byte, digest v1.Hash) (*Statement, error) {
 		return nil, fmt.Errorf("%w, %s", ErrOtherDigest, doc.Critical.Image.Digest)
 	}
 	return &Statement{
-		Type: StatementType, PredicateType: SignatureType, Predicate: json.RawMessage("{}"),
+		Type: StatementType, PredicateType: predicate.SignatureType, Predicate: json.RawMessage("{}"),
 		Subject: []Subject{{Digest: map[string]string{digest.Algorithm: digest.Hex}}},
 	}, nil
 }

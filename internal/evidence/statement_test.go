@@ -11,18 +11,19 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sluice-ci/sluice/internal/evidence"
+	"github.com/sluice-ci/sluice/internal/predicate"
 )
 
 func TestStatementKeepsWhatItSays(t *testing.T) {
 	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.FixedZone("", 3600))
 	origin := evidence.Origin{Commit: "c1", Run: "run-1", Finished: at}
-	text, err := evidence.NewStatement(image, origin, evidence.GateType, json.RawMessage(`{"rule": "coverage >= 80 %"}`))
+	text, err := evidence.NewStatement(image, origin, predicate.GateType, json.RawMessage(`{"rule": "coverage >= 80 %"}`))
 	require.NoError(t, err)
 	require.Contains(t, string(text), `"coverage >= 80 %"`)
 	s, err := evidence.ParseStatement(text)
 	require.NoError(t, err)
 	require.Equal(t, evidence.StatementType, s.Type)
-	require.Equal(t, evidence.GateType, s.PredicateType)
+	require.Equal(t, predicate.GateType, s.PredicateType)
 	require.JSONEq(t, `{"rule": "coverage >= 80 %"}`, string(s.Predicate))
 	subject, err := s.About(image)
 	require.NoError(t, err)
@@ -74,7 +75,7 @@ func TestSimpleSigning(t *testing.T) {
 	}
 	s, err := evidence.ParseSimpleSigning(payload("cosign container image signature", image.String()), image)
 	require.NoError(t, err)
-	require.Equal(t, evidence.SignatureType, s.PredicateType)
+	require.Equal(t, predicate.SignatureType, s.PredicateType)
 	_, err = s.About(image)
 	require.NoError(t, err)
 	_, err = evidence.ParseSimpleSigning(payload("cosign container image signature", "sha256:"+strings.Repeat("0", 64)), image)

@@ -31,6 +31,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/evidence"
 	"github.com/sluice-ci/sluice/internal/keys"
 	"github.com/sluice-ci/sluice/internal/ocirepo"
+	"github.com/sluice-ci/sluice/internal/predicate"
 	"github.com/sluice-ci/sluice/internal/registrytest"
 )
 
@@ -96,7 +97,7 @@ evidence:
     maximumAge: 720h
     expression: predicate.measured.coverage >= 80
 environments:
-`, w.Attestor.Public().PEM(), w.Promoter.Public().PEM(), evidence.GateType) +
+`, w.Attestor.Public().PEM(), w.Promoter.Public().PEM(), predicate.GateType) +
 		environment("dev", "") + environment("staging", "    after: [dev]\n") + environment("prod", "    after: [staging]\n")
 }
 
@@ -137,11 +138,11 @@ func (w *World) Attest(t testing.TB, image name.Digest, coverage float64) v1.Has
 // Say signs a passed coverage gate with any key and time.
 func (w *World) Say(t testing.TB, image name.Digest, by *keys.Signer, finished time.Time, coverage float64) v1.Hash {
 	t.Helper()
-	predicate := fmt.Sprintf(`{"gate":"coverage-gate","verdict":"pass","measured":{"coverage":%v},"commit":%q}`, coverage, Commit)
+	content := fmt.Sprintf(`{"gate":"coverage-gate","verdict":"pass","measured":{"coverage":%v},"commit":%q}`, coverage, Commit)
 	repo := w.Repository(t, strings.TrimPrefix(image.Context().Name(), w.Registry.Host+"/"))
 	subject, err := repo.Head(t.Context(), image.DigestStr())
 	require.NoError(t, err)
-	signed, err := evidence.SealPredicate(by, subject, evidence.Origin{Commit: Commit, Run: "run-1", Finished: finished}, evidence.GateType, json.RawMessage(predicate))
+	signed, err := evidence.SealPredicate(by, subject, evidence.Origin{Commit: Commit, Run: "run-1", Finished: finished}, predicate.GateType, json.RawMessage(content))
 	require.NoError(t, err)
 	require.NoError(t, evidence.Attach(t.Context(), repo, subject.Digest, signed))
 	return signed.Manifest.Digest

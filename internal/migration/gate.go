@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/sluice-ci/sluice/internal/evidence"
+	"github.com/sluice-ci/sluice/internal/predicate"
 	"github.com/sluice-ci/sluice/internal/task"
 	"github.com/sluice-ci/sluice/migrate"
 	"github.com/sluice-ci/sluice/migrate/change"
@@ -21,17 +21,17 @@ import (
 // verdict, and the result PREDICATE_DIGEST.
 type Gate struct {
 	*Options
-	Found    evidence.Gate // what is known so far; the phase adds what it measures
-	evidence *evidence.Options
+	Found    predicate.Gate // what is known so far; the phase adds what it measures
+	evidence *predicate.Options
 }
 
 // DeclareGate adds to a command what Declare adds, the workspace of evidence, and the result that names it. The rule is a sentence for
 // people.
 func DeclareGate(c *task.Command, rule string) *Gate {
-	g := &Gate{Options: declare(c), evidence: evidence.Declare(c)}
+	g := &Gate{Options: declare(c), evidence: predicate.Declare(c)}
 	g.runName = &g.evidence.RunName
-	evidence.DeclareResult(c)
-	g.Found = evidence.Gate{Gate: c.Name, Rule: rule, Measured: map[string]any{}, Threshold: map[string]any{}}
+	predicate.DeclareResult(c)
+	g.Found = predicate.Gate{Gate: c.Name, Rule: rule, Measured: map[string]any{}, Threshold: map[string]any{}}
 	return g
 }
 
@@ -53,14 +53,14 @@ func (g *Gate) Judge(phase func(context.Context, *task.Run) error) func(context.
 }
 
 // verdicts by exit code: what could not be decided is for want of a database, a lock or statistics.
-var verdicts = map[int]evidence.Verdict{
-	task.CodeDone: evidence.Pass, task.CodeRefused: evidence.Fail, task.CodeMisconfigured: evidence.Misconfigured, task.CodeUndecided: evidence.Unavailable,
+var verdicts = map[int]predicate.Verdict{
+	task.CodeDone: predicate.Pass, task.CodeRefused: predicate.Fail, task.CodeMisconfigured: predicate.Misconfigured, task.CodeUndecided: predicate.Unavailable,
 }
 
 // Input names a document that is judged by its digest, sha256:….
 func (g *Gate) Input(name, digest string) {
 	if algorithm, hex, ok := strings.Cut(digest, ":"); ok {
-		g.Found.Inputs = append(g.Found.Inputs, evidence.Input{Name: name, Digest: map[string]string{algorithm: hex}})
+		g.Found.Inputs = append(g.Found.Inputs, predicate.Input{Name: name, Digest: map[string]string{algorithm: hex}})
 	}
 }
 
@@ -79,7 +79,7 @@ func (g *Gate) Begin(ctx context.Context, r *task.Run) (*Work, error) {
 		return nil, err
 	}
 	for _, name := range []string{change.SumFile, "atlas.sum"} {
-		in, err := evidence.DigestFile(path.Join(g.Options.Directory, name), filepath.Join(g.Source, g.Options.Directory, name))
+		in, err := predicate.DigestFile(path.Join(g.Options.Directory, name), filepath.Join(g.Source, g.Options.Directory, name))
 		if err == nil {
 			g.Found.Inputs = append(g.Found.Inputs, in)
 		}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/sluice-ci/sluice/internal/evidence"
 	"github.com/sluice-ci/sluice/internal/keys"
+	"github.com/sluice-ci/sluice/internal/predicate"
 )
 
 var errFalse = errors.New("expression is false")
@@ -141,7 +142,7 @@ const clockSkew = 5 * time.Minute
 // readGate finds which gate speaks; and a gate's own word about its commit must
 // agree with the attestor's.
 func (f *facts) readGate() error {
-	if f.statement.PredicateType != evidence.GateType {
+	if f.statement.PredicateType != predicate.GateType {
 		return nil
 	}
 	var g struct {
@@ -290,11 +291,11 @@ func (v *Verdict) newest(r *Requirement, candidates []*facts) (*facts, error) {
 func (f *facts) floor() error {
 	field, want := "", ""
 	switch f.statement.PredicateType {
-	case evidence.GateType:
-		field, want = "verdict", string(evidence.Pass)
-	case evidence.TestResultType:
+	case predicate.GateType:
+		field, want = "verdict", string(predicate.Pass)
+	case predicate.TestResultType:
 		field, want = "result", "PASSED"
-	case evidence.SummaryType:
+	case predicate.SummaryType:
 		field, want = "verificationResult", "PASSED"
 	default:
 		return nil

@@ -14,6 +14,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/evidence"
 	"github.com/sluice-ci/sluice/internal/keys"
 	"github.com/sluice-ci/sluice/internal/policy"
+	"github.com/sluice-ci/sluice/internal/predicate"
 )
 
 var (
@@ -117,7 +118,7 @@ func (s say) piece(t testing.TB) evidence.Piece {
 		s.about = digest
 	}
 	if s.kind == "" {
-		s.kind = evidence.GateType
+		s.kind = predicate.GateType
 	}
 	if s.predicate == "" {
 		s.predicate = coverage(85, "pass")
@@ -261,7 +262,7 @@ func TestEnvironmentsOverlayTheRequirements(t *testing.T) {
 	w := newWorld(t)
 	prod, err := w.policy.Environment("prod")
 	require.NoError(t, err)
-	provenance := say{by: w.attestor, kind: evidence.ProvenanceType, predicate: "{}"}.piece(t)
+	provenance := say{by: w.attestor, kind: predicate.ProvenanceType, predicate: "{}"}.piece(t)
 	judge := func(percent float64) *policy.Verdict {
 		return w.policy.Judge(prod, policy.Question{Digest: digest, At: now, Pieces: []evidence.Piece{
 			say{by: w.attestor, predicate: coverage(percent, "pass")}.piece(t), provenance,

@@ -11,6 +11,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/evidence"
 	"github.com/sluice-ci/sluice/internal/keys"
 	"github.com/sluice-ci/sluice/internal/policy"
+	"github.com/sluice-ci/sluice/internal/predicate"
 )
 
 // What a record says was done.
@@ -62,12 +63,12 @@ type Entry struct {
 }
 
 func (r *Record) seal(signer *keys.Signer, subject v1.Descriptor) (evidence.Signed, error) {
-	predicate, err := json.Marshal(r)
+	content, err := json.Marshal(r)
 	if err != nil {
 		return evidence.Signed{}, fmt.Errorf("encoding a promotion record: %w", err)
 	}
 	return evidence.SealPredicate(signer, subject,
-		evidence.Origin{Commit: r.Commit, Run: r.Run, Finished: r.PromotedOn}, evidence.PromotionType, predicate)
+		evidence.Origin{Commit: r.Commit, Run: r.Run, Finished: r.PromotedOn}, predicate.PromotionType, content)
 }
 
 // verify reads a record from its envelope: signed by the environment's promoter, about
@@ -77,7 +78,7 @@ func verify(p *policy.Policy, e *policy.Environment, envelope *evidence.Envelope
 	if err != nil {
 		return nil, err
 	}
-	if statement.PredicateType != evidence.PromotionType {
+	if statement.PredicateType != predicate.PromotionType {
 		return nil, fmt.Errorf("it is of type %q, not a promotion record", statement.PredicateType)
 	}
 	var r Record

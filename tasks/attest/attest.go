@@ -28,6 +28,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/evidence"
 	"github.com/sluice-ci/sluice/internal/keys"
 	"github.com/sluice-ci/sluice/internal/ocirepo"
+	"github.com/sluice-ci/sluice/internal/predicate"
 	"github.com/sluice-ci/sluice/internal/registry"
 	"github.com/sluice-ci/sluice/internal/task"
 )
@@ -101,8 +102,8 @@ func attest(ctx context.Context, r *task.Run, o *options) error {
 // seal signs everything that this run says of the subject.
 func (o *options) seal(signer *keys.Signer, subject v1.Descriptor, origin evidence.Origin, found []found) ([]evidence.Signed, error) {
 	var all []evidence.Signed
-	add := func(kind string, predicate json.RawMessage) error {
-		s, err := evidence.SealPredicate(signer, subject, origin, kind, predicate)
+	add := func(kind string, content json.RawMessage) error {
+		s, err := evidence.SealPredicate(signer, subject, origin, kind, content)
 		if err == nil && len(s.Bundle) > evidence.MaxBundle {
 			err = task.Refuse("evidence of type %s takes %d bytes signed, more than %d", kind, len(s.Bundle), evidence.MaxBundle)
 		}
@@ -115,16 +116,16 @@ func (o *options) seal(signer *keys.Signer, subject v1.Descriptor, origin eviden
 		}
 	}
 	if o.provenance {
-		predicate, err := o.provenancePredicate(origin, subject.Digest)
+		content, err := o.provenancePredicate(origin, subject.Digest)
 		if err != nil {
 			return nil, err
 		}
-		if err := add(evidence.ProvenanceType, predicate); err != nil {
+		if err := add(predicate.ProvenanceType, content); err != nil {
 			return nil, err
 		}
 	}
 	if o.sign {
-		if err := add(evidence.SignatureType, json.RawMessage("{}")); err != nil {
+		if err := add(predicate.SignatureType, json.RawMessage("{}")); err != nil {
 			return nil, err
 		}
 	}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/sluice-ci/sluice/internal/evidence"
 	"github.com/sluice-ci/sluice/internal/evidencetest"
+	"github.com/sluice-ci/sluice/internal/predicate"
 	"github.com/sluice-ci/sluice/internal/task"
 )
 
@@ -26,9 +27,9 @@ func TestCommandLine(t *testing.T) {
 	evidencetest.Scripts(t, evidencetest.Commands{
 		// gate FILE COMMIT RUN writes a gate's verdict into reports; $DIGEST is its digest.
 		"gate": func(ts *testscript.TestScript, _ bool, args []string) {
-			o := &evidence.Options{Reports: ts.MkAbs("reports"), Commit: args[1], RunName: args[2]}
+			o := &predicate.Options{Reports: ts.MkAbs("reports"), Commit: args[1], RunName: args[2]}
 			ts.Check(os.MkdirAll(o.Reports, 0o755))
-			digest, err := o.WriteGate(args[0], evidence.Gate{Gate: "coverage-gate", Verdict: evidence.Pass})
+			digest, err := o.WriteGate(args[0], predicate.Gate{Gate: "coverage-gate", Verdict: predicate.Pass})
 			ts.Check(err)
 			ts.Setenv("DIGEST", digest)
 		},

@@ -14,6 +14,7 @@ import (
 
 	"github.com/sluice-ci/sluice/internal/evidence"
 	"github.com/sluice-ci/sluice/internal/ocirepo"
+	"github.com/sluice-ci/sluice/internal/predicate"
 	"github.com/sluice-ci/sluice/internal/strictjson"
 	"github.com/sluice-ci/sluice/internal/task"
 )
@@ -77,7 +78,7 @@ func unvouched(file, digest string, data []byte) error {
 		return nil
 	}
 	var doc document
-	if json.Unmarshal(data, &doc) != nil || doc.PredicateType == "" || doc.PredicateType == evidence.SummaryType {
+	if json.Unmarshal(data, &doc) != nil || doc.PredicateType == "" || doc.PredicateType == predicate.SummaryType {
 		return nil
 	}
 	return task.Refuse("%s in reports is evidence of type %s that no task vouches for (%s)", file, doc.PredicateType, digest).
@@ -102,19 +103,19 @@ func (o *options) predicate(file string, data []byte) (found, error) {
 	switch {
 	case doc.PredicateType != "" && len(doc.Predicate) > 0:
 	case doc.SPDXVersion != "":
-		f.kind, f.predicate = evidence.SPDXType, data
+		f.kind, f.predicate = predicate.SPDXType, data
 	case doc.BOMFormat == "CycloneDX":
-		f.kind, f.predicate = evidence.CycloneDXType, data
+		f.kind, f.predicate = predicate.CycloneDXType, data
 	default:
 		return found{}, task.Misconfigured("%s in reports is neither a predicate nor an SBOM in SPDX or CycloneDX JSON", file)
 	}
-	if f.kind != evidence.GateType {
+	if f.kind != predicate.GateType {
 		return f, nil
 	}
 	var gate struct {
-		Commit     string              `json:"commit"`
-		Run        evidence.Invocation `json:"run"`
-		FinishedOn time.Time           `json:"finishedOn"`
+		Commit     string               `json:"commit"`
+		Run        predicate.Invocation `json:"run"`
+		FinishedOn time.Time            `json:"finishedOn"`
 	}
 	if err := json.Unmarshal(f.predicate, &gate); err != nil {
 		return found{}, task.Refuse("reading %q: %w", file, err)

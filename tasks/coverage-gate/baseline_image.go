@@ -15,6 +15,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/evidence"
 	"github.com/sluice-ci/sluice/internal/keys"
 	"github.com/sluice-ci/sluice/internal/ocirepo"
+	"github.com/sluice-ci/sluice/internal/predicate"
 	"github.com/sluice-ci/sluice/internal/task"
 )
 
@@ -101,7 +102,7 @@ func ownEvidence(p evidence.Piece, digest v1.Hash, trusted []*keys.Public) (g *g
 		return nil, finished, false
 	}
 	statement, err := evidence.ParseStatement(p.Envelope.Payload)
-	if err != nil || statement.PredicateType != evidence.GateType {
+	if err != nil || statement.PredicateType != predicate.GateType {
 		return nil, finished, false
 	}
 	subject, err := statement.About(digest)

@@ -12,6 +12,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/evidence"
 	"github.com/sluice-ci/sluice/internal/evidencetest"
 	"github.com/sluice-ci/sluice/internal/keys"
+	"github.com/sluice-ci/sluice/internal/predicate"
 	"github.com/sluice-ci/sluice/internal/task"
 )
 
@@ -21,9 +22,9 @@ func attest(t *testing.T, w *evidencetest.World, image name.Digest, by *keys.Sig
 	repo := w.Repository(t, "base/app")
 	subject, err := repo.Head(t.Context(), image.DigestStr())
 	require.NoError(t, err)
-	predicate := json.RawMessage(fmt.Sprintf(`{"gate":%q,"verdict":"pass","measured":{"unit":"statements","covered":%d,"total":100}}`, gate, covered))
+	content := json.RawMessage(fmt.Sprintf(`{"gate":%q,"verdict":"pass","measured":{"unit":"statements","covered":%d,"total":100}}`, gate, covered))
 	origin := evidence.Origin{Commit: evidencetest.Commit, Run: fmt.Sprint("run-", hours), Finished: time.Unix(1_800_000_000, 0).Add(-time.Duration(hours) * time.Hour)}
-	signed, err := evidence.SealPredicate(by, subject, origin, evidence.GateType, predicate)
+	signed, err := evidence.SealPredicate(by, subject, origin, predicate.GateType, content)
 	require.NoError(t, err)
 	require.NoError(t, evidence.Attach(t.Context(), repo, subject.Digest, signed))
 }

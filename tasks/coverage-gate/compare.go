@@ -12,7 +12,7 @@ import (
 
 	"github.com/sluice-ci/sluice/internal/coverage"
 	"github.com/sluice-ci/sluice/internal/coverage/gitpatch"
-	"github.com/sluice-ci/sluice/internal/evidence"
+	"github.com/sluice-ci/sluice/internal/predicate"
 	"github.com/sluice-ci/sluice/internal/task"
 )
 
@@ -156,7 +156,7 @@ func (m *measurement) readEvidence(o *options, report *coverage.Report) error {
 	if err := json.Unmarshal(data, &doc); err != nil {
 		return err
 	}
-	if doc.PredicateType != evidence.GateType || doc.Predicate.Gate != "coverage-gate" {
+	if doc.PredicateType != predicate.GateType || doc.Predicate.Gate != "coverage-gate" {
 		return fmt.Errorf("it is %q of %q, not evidence of coverage-gate", doc.PredicateType, doc.Predicate.Gate)
 	}
 	m.baseline.before, err = doc.Predicate.counts(report.Unit)

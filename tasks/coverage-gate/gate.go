@@ -15,7 +15,7 @@ import (
 	"strings"
 
 	"github.com/sluice-ci/sluice/internal/coverage"
-	"github.com/sluice-ci/sluice/internal/evidence"
+	"github.com/sluice-ci/sluice/internal/predicate"
 	"github.com/sluice-ci/sluice/internal/task"
 )
 
@@ -24,7 +24,7 @@ type decision struct {
 	options *options
 	measurement
 	rulings []ruling
-	verdict evidence.Verdict
+	verdict predicate.Verdict
 	reason  string // why nothing was judged, for a misconfiguration
 }
 
@@ -34,7 +34,7 @@ func gate(ctx context.Context, r *task.Run, o *options) error {
 		return err
 	}
 	defer tree.Close()
-	d := &decision{options: o, verdict: evidence.Misconfigured, measurement: measurement{tree: tree, rules: &coverage.Rules{}}}
+	d := &decision{options: o, verdict: predicate.Misconfigured, measurement: measurement{tree: tree, rules: &coverage.Rules{}}}
 	err = d.decide(ctx)
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -59,7 +59,7 @@ func (d *decision) decide(ctx context.Context) error {
 	if err := d.measure(ctx, d.options); err != nil {
 		d.reason = err.Error()
 		if task.Code(err) == task.CodeUndecided {
-			d.verdict = evidence.Unavailable
+			d.verdict = predicate.Unavailable
 			return err
 		}
 		return misconfigured(err)
@@ -67,7 +67,7 @@ func (d *decision) decide(ctx context.Context) error {
 	d.notes = append(d.notes, d.exclusions.idle()...)
 	d.rulings, d.verdict = judge(d.options, &d.measurement)
 	if len(d.rulings) == 0 {
-		d.verdict, d.reason = evidence.Misconfigured, "no minimum is set, so nothing could ever be refused"
+		d.verdict, d.reason = predicate.Misconfigured, "no minimum is set, so nothing could ever be refused"
 		return task.Misconfigured("%s", d.reason).WithRemedy("set --minimum or another minimum above 0")
 	}
 	return nil

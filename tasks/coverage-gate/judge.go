@@ -6,7 +6,7 @@ import (
 	"slices"
 
 	"github.com/sluice-ci/sluice/internal/coverage"
-	"github.com/sluice-ci/sluice/internal/evidence"
+	"github.com/sluice-ci/sluice/internal/predicate"
 )
 
 // ruling is one rule applied to one number.
@@ -16,21 +16,21 @@ type ruling struct {
 	minimum coverage.Percent
 	coverage.Counts
 	wants   string // what the rule asks for, in words
-	verdict evidence.Verdict
+	verdict predicate.Verdict
 }
 
-func (r ruling) holds() bool { return r.verdict == evidence.Pass }
+func (r ruling) holds() bool { return r.verdict == predicate.Pass }
 
 func atLeast(rule, subject string, minimum coverage.Percent, counts coverage.Counts) ruling {
-	r := ruling{rule: rule, subject: subject, minimum: minimum, Counts: counts, wants: minimum.String() + " %", verdict: evidence.Fail}
+	r := ruling{rule: rule, subject: subject, minimum: minimum, Counts: counts, wants: minimum.String() + " %", verdict: predicate.Fail}
 	if counts.Reaches(minimum) {
-		r.verdict = evidence.Pass
+		r.verdict = predicate.Pass
 	}
 	return r
 }
 
 // judge applies every rule. The verdict is pass only if all hold, and fail if any is broken.
-func judge(o *options, m *measurement) (rulings []ruling, verdict evidence.Verdict) {
+func judge(o *options, m *measurement) (rulings []ruling, verdict predicate.Verdict) {
 	if !o.minimum.IsZero() {
 		rulings = append(rulings, atLeast("minimum", "", o.minimum, m.report.Counts()))
 	}
@@ -50,9 +50,9 @@ func judge(o *options, m *measurement) (rulings []ruling, verdict evidence.Verdi
 	if m.baseline != nil {
 		rulings = append(rulings, judgeBaseline(m.baseline, m.report.Counts()))
 	}
-	verdict = evidence.Pass
+	verdict = predicate.Pass
 	for _, r := range rulings {
-		if r.verdict == evidence.Fail || r.verdict == evidence.Insufficient && verdict == evidence.Pass {
+		if r.verdict == predicate.Fail || r.verdict == predicate.Insufficient && verdict == predicate.Pass {
 			verdict = r.verdict
 		}
 	}
@@ -64,26 +64,26 @@ func judge(o *options, m *measurement) (rulings []ruling, verdict evidence.Verdi
 func judgePatch(minimum coverage.Percent, change *coverage.Change) ruling {
 	r := atLeast("minimum-patch", "the patch", minimum, change.Counts())
 	if r.Total == 0 {
-		r.verdict = evidence.Pass
+		r.verdict = predicate.Pass
 		if len(change.Unmeasured) > 0 {
-			r.verdict = evidence.Insufficient
+			r.verdict = predicate.Insufficient
 		}
 	}
 	return r
 }
 
 func judgeBaseline(b *baseline, now coverage.Counts) ruling {
-	r := ruling{rule: "baseline", subject: b.name, Counts: now, verdict: evidence.Pass}
+	r := ruling{rule: "baseline", subject: b.name, Counts: now, verdict: predicate.Pass}
 	if b.before != nil {
 		r.wants = fmt.Sprintf("%s %% (%s) as before", b.before.Percent(), b.before)
 		if now.Below(*b.before) {
-			r.verdict = evidence.Fail
+			r.verdict = predicate.Fail
 		}
 		return r
 	}
 	r.wants = "nothing lost"
 	if len(b.lost) > 0 {
-		r.verdict = evidence.Fail
+		r.verdict = predicate.Fail
 	}
 	return r
 }

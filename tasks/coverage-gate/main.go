@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"github.com/sluice-ci/sluice/internal/evidence"
+	"github.com/sluice-ci/sluice/internal/predicate"
 	"github.com/sluice-ci/sluice/internal/registry"
 	"github.com/sluice-ci/sluice/internal/task"
 )
@@ -13,7 +13,7 @@ func newCommand() *task.Command {
 	c := task.New("coverage-gate", "Refuse a change whose test coverage is below a minimum.")
 	o := newOptions()
 	c.Workspace(&o.source, "source", "The source tree that was tested.")
-	o.evidence = evidence.Declare(c)
+	o.evidence = predicate.Declare(c)
 	c.Strings(&o.profiles, "profile", "cover.out", "Coverage reports, comma-separated; relative paths lie in the workspace reports.")
 	c.Var(&o.minimum, "minimum", "Least coverage of all files together, in percent, such as 80 or 79.95.")
 	c.Var(&o.minimumPackage, "minimum-package", "Least coverage of every package, that is directory, in percent; 0 asks for none.")

@@ -8,7 +8,7 @@ import (
 	"slices"
 
 	"github.com/sluice-ci/sluice/internal/coverage"
-	"github.com/sluice-ci/sluice/internal/evidence"
+	"github.com/sluice-ci/sluice/internal/predicate"
 )
 
 // measurement is what was found, before any rule is applied to it.
@@ -20,7 +20,7 @@ type measurement struct {
 	change      *coverage.Change // nil without a patch
 	concessions []coverage.Concession
 	baseline    *baseline // nil without one
-	inputs      []evidence.Input
+	inputs      []predicate.Input
 	notes       []string
 }
 
@@ -95,7 +95,7 @@ func (m *measurement) readProfiles(ctx context.Context, o *options, names []stri
 }
 
 func (m *measurement) input(name, sha256 string) {
-	m.inputs = append(m.inputs, evidence.Input{Name: name, Digest: map[string]string{"sha256": sha256}})
+	m.inputs = append(m.inputs, predicate.Input{Name: name, Digest: map[string]string{"sha256": sha256}})
 }
 
 // noteMissing says which measured files the source does not have.

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/sluice-ci/sluice/internal/coverage"
-	"github.com/sluice-ci/sluice/internal/evidence"
+	"github.com/sluice-ci/sluice/internal/predicate"
 	"github.com/sluice-ci/sluice/internal/registry"
 	"github.com/sluice-ci/sluice/internal/task"
 )
@@ -15,7 +15,7 @@ import (
 // options are what a run was asked for; fields have the names of their params.
 type options struct {
 	source           string
-	evidence         *evidence.Options
+	evidence         *predicate.Options
 	profiles         []string
 	minimum          coverage.Percent
 	minimumPackage   coverage.Percent
@@ -62,7 +62,7 @@ func declareResults(c *task.Command) {
 	c.Result("total", "All statements or lines.")
 	c.Result("verdict", "One of pass, fail, insufficient, unavailable, misconfigured.")
 	c.Result("worst", "The package with the lowest coverage and how much of it is uncovered.")
-	evidence.DeclareResult(c)
+	predicate.DeclareResult(c)
 }
 
 func declareExamples(c *task.Command) {

@@ -3,12 +3,12 @@ package main
 import (
 	"strings"
 
-	"github.com/sluice-ci/sluice/internal/evidence"
+	"github.com/sluice-ci/sluice/internal/predicate"
 )
 
 // predicate is the evidence: numbers under the same names in measured and threshold.
-func (d *decision) predicate() evidence.Gate {
-	p := evidence.Gate{
+func (d *decision) predicate() predicate.Gate {
+	p := predicate.Gate{
 		Gate: "coverage-gate", Verdict: d.verdict, Inputs: d.inputs,
 		Measured: map[string]any{}, Threshold: map[string]any{},
 	}

@@ -4,20 +4,20 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/sluice-ci/sluice/internal/evidence"
+	"github.com/sluice-ci/sluice/internal/predicate"
 	"github.com/sluice-ci/sluice/internal/task"
 )
 
 // outcome ends the run: a line of narration, a refusal, or the admission that nothing can be said.
 func (d *decision) outcome(r *task.Run) error {
 	switch d.verdict {
-	case evidence.Pass:
+	case predicate.Pass:
 		r.Printf("%s", d.headline())
 		if p, ok := d.ofRule("minimum-patch"); ok {
 			r.Printf("%s", d.patchLine(p))
 		}
 		return nil
-	case evidence.Insufficient:
+	case predicate.Insufficient:
 		unmeasured := d.change.Unmeasured
 		return task.Undecided("%s in no report, so nobody knows whether it ran: %s (%s)",
 			plural(len(unmeasured), "changed file is", "changed files are"), firstOf(unmeasured), strings.Join(d.options.profiles, ", ")).
@@ -126,7 +126,7 @@ func below(failed []ruling, one, many string) string {
 // failed lists the rulings of a rule that do not hold.
 func (d *decision) failed(rule string) (failed []ruling) {
 	for _, r := range d.rulings {
-		if r.rule == rule && r.verdict == evidence.Fail {
+		if r.rule == rule && r.verdict == predicate.Fail {
 			failed = append(failed, r)
 		}
 	}

@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"github.com/sluice-ci/sluice/internal/coverage"
-	"github.com/sluice-ci/sluice/internal/evidence"
+	"github.com/sluice-ci/sluice/internal/predicate"
 )
 
 // listed bounds the tables of the summary; the rest is counted.
@@ -19,7 +19,7 @@ func (d *decision) summary() []byte {
 		return []byte(b.String())
 	}
 	fmt.Fprintf(&b, "## Coverage: %s\n\n", d.verdict)
-	if d.verdict == evidence.Misconfigured {
+	if d.verdict == predicate.Misconfigured {
 		fmt.Fprintf(&b, "%s\n", escape(d.reason))
 		return []byte(b.String())
 	}

@@ -3,7 +3,7 @@ package main
 import (
 	"fmt"
 
-	"github.com/sluice-ci/sluice/internal/evidence"
+	"github.com/sluice-ci/sluice/internal/predicate"
 	"github.com/sluice-ci/sluice/internal/promapi"
 	"github.com/sluice-ci/sluice/internal/sequential"
 	"github.com/sluice-ci/sluice/internal/task"
@@ -84,11 +84,11 @@ func (g *gate) outOfPatience() bool {
 
 // severity orders verdicts: that of the gate is the gravest of its objectives. What the API did counts between them: a canary that was
 // found bad stays bad while Prometheus is down, and nothing passes for it.
-var severity = []evidence.Verdict{evidence.Fail, evidence.Misconfigured, evidence.Unavailable, evidence.Insufficient, evidence.Pass}
+var severity = []predicate.Verdict{predicate.Fail, predicate.Misconfigured, predicate.Unavailable, predicate.Insufficient, predicate.Pass}
 
 // decision sums up. It is never a pass unless every objective passed.
 func (g *gate) decision() decision {
-	d := decision{Verdict: evidence.Pass, At: g.at}
+	d := decision{Verdict: predicate.Pass, At: g.at}
 	for _, want := range severity {
 		for _, j := range g.judges {
 			if d.Decisive == "" && j.standing() == want {
@@ -99,7 +99,7 @@ func (g *gate) decision() decision {
 	for _, j := range g.judges {
 		d.Objectives = append(d.Objectives, j.finding())
 	}
-	if d.Verdict == evidence.Insufficient {
+	if d.Verdict == predicate.Insufficient {
 		g.whyOpen(&d)
 	}
 	return d
@@ -109,20 +109,20 @@ func (g *gate) decision() decision {
 func (g *gate) whyOpen(d *decision) {
 	switch {
 	case g.rejected():
-		d.Verdict, d.Reason = evidence.Misconfigured, "the Prometheus API refused: "+g.failure.Message
+		d.Verdict, d.Reason = predicate.Misconfigured, "the Prometheus API refused: "+g.failure.Message
 		d.Remedy = "check --prometheus and the selectors; they are in the report"
 		if g.failure.Kind == promapi.Denied {
 			d.Remedy = "check the workspace credentials and --headers"
 		}
 	case g.outOfPatience():
-		d.Verdict = evidence.Unavailable
+		d.Verdict = predicate.Unavailable
 		d.Reason = fmt.Sprintf("the Prometheus API did not answer from %s to %s, longer than the retry budget %s: %s",
 			clock(g.failing), clock(g.at), g.settings.RetryBudget, g.failure.Message)
 		d.Remedy = "this says nothing about the canary; run again when Prometheus answers, or raise --retry-budget"
 	case !g.ended:
 		d.Reason += fmt.Sprintf("; the looks end at %s, before the window does", clock(g.at))
 	case g.settings.Undecided == fail:
-		d.Verdict = evidence.Fail
+		d.Verdict = predicate.Fail
 		d.Reason += "; undecided at the deadline counts as failed (--undecided=fail)"
 	}
 }
@@ -132,11 +132,11 @@ func (d decision) err() error {
 	var e *task.Error
 	what := fmt.Sprintf("objective %q: %s", d.Decisive, d.Reason)
 	switch d.Verdict {
-	case evidence.Pass:
+	case predicate.Pass:
 		return nil
-	case evidence.Fail:
+	case predicate.Fail:
 		e = task.Refuse("%s", what)
-	case evidence.Misconfigured:
+	case predicate.Misconfigured:
 		e = task.Misconfigured("%s", what)
 	default:
 		e = task.Undecided("%s", what)

@@ -3,7 +3,7 @@ package main
 import (
 	"fmt"
 
-	"github.com/sluice-ci/sluice/internal/evidence"
+	"github.com/sluice-ci/sluice/internal/predicate"
 	"github.com/sluice-ci/sluice/internal/promapi"
 	"github.com/sluice-ci/sluice/internal/sequential"
 )
@@ -187,16 +187,16 @@ func (j *judge) finding() finding {
 	return f
 }
 
-func (j *judge) standing() evidence.Verdict {
+func (j *judge) standing() predicate.Verdict {
 	switch {
 	case j.verdict == sequential.Fail:
-		return evidence.Fail
+		return predicate.Fail
 	case j.broken != nil:
-		return evidence.Misconfigured
+		return predicate.Misconfigured
 	case j.verdict == sequential.Pass:
-		return evidence.Pass
+		return predicate.Pass
 	}
-	return evidence.Insufficient
+	return predicate.Insufficient
 }
 
 // String is the rule for people.

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/sluice-ci/sluice/internal/evidence"
+	"github.com/sluice-ci/sluice/internal/predicate"
 	"github.com/sluice-ci/sluice/internal/promapi"
 	"github.com/sluice-ci/sluice/internal/sequential"
 	"github.com/sluice-ci/sluice/internal/task"
@@ -18,7 +18,7 @@ type options struct {
 	prometheus, credentials string
 	headers                 []string
 	trust                   *trust.Options
-	evidence                *evidence.Options
+	evidence                *predicate.Options
 	source, objectives      string
 	rule                    objective
 	baseline                string
@@ -72,7 +72,7 @@ func (o *options) declareAccess(c *task.Command) {
 	c.OptionalWorkspace(&o.credentials, "credentials", "Files token, or username and password, or tls.crt and tls.key, for the Prometheus API.")
 	c.Strings(&o.headers, "headers", "", "Further headers, comma-separated, such as X-Scope-OrgID=team.")
 	o.trust = trust.Declare(c)
-	o.evidence = evidence.Declare(c)
+	o.evidence = predicate.Declare(c)
 	c.String(&o.report, "report", "error-rate-gate", "Base name of the files that are written into reports.")
 	c.Local().String(&o.plan, "plan", "", "Requests per second and the canary's weight, such as 200@5%: print whether and when the gate can decide, and stop.")
 }
@@ -85,7 +85,7 @@ func declareResults(c *task.Command) {
 	c.Result("rate", "Their share, such as 0.42%; none without requests.")
 	c.Result("lower-bound", "Lower bound of the true share at 95 % confidence, at every look.")
 	c.Result("upper-bound", "Upper bound of the true share at 95 % confidence, at every look.")
-	evidence.DeclareResult(c)
+	predicate.DeclareResult(c)
 }
 
 // settings checks the flags and makes the rules ready. Errors have exit code 2.

@@ -3,16 +3,16 @@ package main
 import (
 	"fmt"
 
-	"github.com/sluice-ci/sluice/internal/evidence"
+	"github.com/sluice-ci/sluice/internal/predicate"
 	"github.com/sluice-ci/sluice/internal/sequential"
 )
 
 // reason says in one line what was found, by which rule.
 func (j *judge) reason() string {
 	switch j.standing() {
-	case evidence.Misconfigured:
+	case predicate.Misconfigured:
 		return j.broken.Error()
-	case evidence.Fail, evidence.Pass:
+	case predicate.Fail, predicate.Pass:
 		return j.found() + j.byRule()
 	}
 	return j.whyUndecided()
@@ -115,14 +115,14 @@ func (j *judge) refused() string {
 // remedy says what a person does next.
 func (j *judge) remedy() string {
 	switch j.standing() {
-	case evidence.Pass:
+	case predicate.Pass:
 		return ""
-	case evidence.Fail:
+	case predicate.Fail:
 		if j.rule.Kind != shareRule {
 			return "roll back; every sample that led to this is in the report"
 		}
 		return "roll back; if the rule is wrong, see what another threshold says of the same samples: error-rate-gate replay --report=… --threshold=…"
-	case evidence.Misconfigured:
+	case predicate.Misconfigured:
 		return "mend the objective: " + j.rule.String()
 	}
 	switch {

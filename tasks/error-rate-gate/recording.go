@@ -3,7 +3,7 @@ package main
 import (
 	"time"
 
-	"github.com/sluice-ci/sluice/internal/evidence"
+	"github.com/sluice-ci/sluice/internal/predicate"
 	"github.com/sluice-ci/sluice/internal/promapi"
 )
 
@@ -62,29 +62,29 @@ const reportVersion = 1
 
 // decision is the verdict of the gate and of each objective.
 type decision struct {
-	Verdict    evidence.Verdict `json:"verdict"`
-	Decisive   string           `json:"decisive"` // the objective that decided, or that is the farthest from a decision
-	Reason     string           `json:"reason"`
-	Remedy     string           `json:"remedy,omitempty"`
-	At         int64            `json:"at"` // ms since 1970, by the server's clock
-	Objectives []finding        `json:"objectives"`
+	Verdict    predicate.Verdict `json:"verdict"`
+	Decisive   string            `json:"decisive"` // the objective that decided, or that is the farthest from a decision
+	Reason     string            `json:"reason"`
+	Remedy     string            `json:"remedy,omitempty"`
+	At         int64             `json:"at"` // ms since 1970, by the server's clock
+	Objectives []finding         `json:"objectives"`
 }
 
 // finding is what was found for one objective.
 type finding struct {
-	Name     string           `json:"name"`
-	Rule     string           `json:"rule"`
-	Verdict  evidence.Verdict `json:"verdict"`
-	Reason   string           `json:"reason"`
-	Errors   int64            `json:"errors"` // or requests over the bound
-	Total    int64            `json:"total"`
-	Rate     float64          `json:"rate"`
-	Lower    float64          `json:"lowerBound"` // of the true rate, at every look at once
-	Upper    float64          `json:"upperBound"`
-	Baseline *tally           `json:"baseline,omitempty"`
-	Resets   int              `json:"resets"`
-	Limits   limits           `json:"limits"`
-	Points   []moment         `json:"points"`
+	Name     string            `json:"name"`
+	Rule     string            `json:"rule"`
+	Verdict  predicate.Verdict `json:"verdict"`
+	Reason   string            `json:"reason"`
+	Errors   int64             `json:"errors"` // or requests over the bound
+	Total    int64             `json:"total"`
+	Rate     float64           `json:"rate"`
+	Lower    float64           `json:"lowerBound"` // of the true rate, at every look at once
+	Upper    float64           `json:"upperBound"`
+	Baseline *tally            `json:"baseline,omitempty"`
+	Resets   int               `json:"resets"`
+	Limits   limits            `json:"limits"`
+	Points   []moment          `json:"points"`
 }
 
 type tally struct {

@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/sluice-ci/sluice/internal/evidence"
+	"github.com/sluice-ci/sluice/internal/predicate"
 	"github.com/sluice-ci/sluice/internal/task"
 )
 
@@ -50,9 +50,9 @@ func run(ctx context.Context, r *task.Run, o *options) error {
 
 // stopped leaves the results and the evidence of a run that ended before its first look.
 func (o *options) stopped(r *task.Run, s settings, cause error) error {
-	d := decision{Verdict: evidence.Misconfigured, Reason: cause.Error()}
+	d := decision{Verdict: predicate.Misconfigured, Reason: cause.Error()}
 	if task.Code(cause) == task.CodeUndecided {
-		d.Verdict = evidence.Unavailable
+		d.Verdict = predicate.Unavailable
 	}
 	if err := o.leave(r, report{Version: reportVersion, Settings: s, Decision: d}); err != nil {
 		return err
@@ -117,7 +117,7 @@ func (rep report) decisive() finding {
 
 // predicate writes the evidence and gives its digest. The report, with every sample, is its input by digest.
 func (o *options) predicate(rep report) (string, error) {
-	g := evidence.Gate{Gate: "error-rate-gate", Verdict: rep.Decision.Verdict, Measured: map[string]any{}, Threshold: map[string]any{}}
+	g := predicate.Gate{Gate: "error-rate-gate", Verdict: rep.Decision.Verdict, Measured: map[string]any{}, Threshold: map[string]any{}}
 	var rules []string
 	for i, f := range rep.Decision.Objectives {
 		rules = append(rules, f.Name+": "+f.Rule)
@@ -127,11 +127,11 @@ func (o *options) predicate(rep report) (string, error) {
 		g.Threshold[f.Name] = rep.Settings.Rules[i].thresholds()
 	}
 	g.Rule = strings.Join(rules, "; ")
-	input, err := evidence.DigestFile(o.report+".report.json", filepath.Join(o.evidence.Reports, o.report+".report.json"))
+	input, err := predicate.DigestFile(o.report+".report.json", filepath.Join(o.evidence.Reports, o.report+".report.json"))
 	if err != nil {
 		return "", err
 	}
-	g.Inputs = []evidence.Input{input}
+	g.Inputs = []predicate.Input{input}
 	return o.evidence.WriteGate(o.report+".json", g)
 }
 

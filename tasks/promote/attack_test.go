@@ -21,6 +21,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/evidence"
 	"github.com/sluice-ci/sluice/internal/evidencetest"
 	"github.com/sluice-ci/sluice/internal/ocirepo"
+	"github.com/sluice-ci/sluice/internal/predicate"
 	"github.com/sluice-ci/sluice/internal/registrytest"
 	"github.com/sluice-ci/sluice/internal/task"
 )
@@ -72,11 +73,11 @@ func attachSigned(t *testing.T, w *evidencetest.World, to name.Digest, about v1.
 	subject, err := repo.Head(t.Context(), to.DigestStr())
 	require.NoError(t, err)
 	statement, err := evidence.NewStatement(about, evidence.Origin{Commit: evidencetest.Commit, Finished: time.Now().Add(-time.Minute)},
-		evidence.GateType, json.RawMessage(`{"gate":"coverage-gate","verdict":"pass","measured":{"coverage":99}}`))
+		predicate.GateType, json.RawMessage(`{"gate":"coverage-gate","verdict":"pass","measured":{"coverage":99}}`))
 	require.NoError(t, err)
 	bundle, err := evidence.Seal(w.Attestor, statement)
 	require.NoError(t, err)
-	m, err := evidence.BundleManifest(subject, evidence.GateType, bundle)
+	m, err := evidence.BundleManifest(subject, predicate.GateType, bundle)
 	require.NoError(t, err)
 	require.NoError(t, evidence.Attach(t.Context(), repo, subject.Digest, evidence.Signed{Bundle: bundle, Manifest: m}))
 }

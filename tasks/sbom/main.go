@@ -3,7 +3,7 @@ package main
 import (
 	"context"
 
-	"github.com/sluice-ci/sluice/internal/evidence"
+	"github.com/sluice-ci/sluice/internal/predicate"
 	"github.com/sluice-ci/sluice/internal/registry"
 	"github.com/sluice-ci/sluice/internal/task"
 )
@@ -11,7 +11,7 @@ import (
 func newCommand() *task.Command {
 	c := task.New("sbom", "List the packages of an image, as SPDX and CycloneDX, and attach the lists to its digest.")
 	o := newOptions()
-	o.evidence = evidence.Declare(c)
+	o.evidence = predicate.Declare(c)
 	o.registry = registry.Declare(c)
 	c.OptionalWorkspace(&o.source, "source", "Where the layout lies, if one is looked into.")
 	c.String(&o.image, "image", "", "Image to look into, by digest: registry/path@sha256:…; an index is looked into platform by platform.")

@@ -19,7 +19,7 @@ import (
 	"runtime/debug"
 	"time"
 
-	"github.com/sluice-ci/sluice/internal/evidence"
+	"github.com/sluice-ci/sluice/internal/predicate"
 	"github.com/sluice-ci/sluice/internal/registry"
 	"github.com/sluice-ci/sluice/internal/task"
 )
@@ -30,7 +30,7 @@ const softMemory = 200 << 20
 
 // options are what a run was asked for; fields have the names of their params.
 type options struct {
-	evidence *evidence.Options
+	evidence *predicate.Options
 	registry *registry.Options
 	source   string
 	image    string

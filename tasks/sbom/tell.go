@@ -8,23 +8,23 @@ import (
 
 	"github.com/anchore/syft/syft/pkg"
 
-	"github.com/sluice-ci/sluice/internal/evidence"
+	"github.com/sluice-ci/sluice/internal/predicate"
 	"github.com/sluice-ci/sluice/internal/registry"
 	"github.com/sluice-ci/sluice/internal/task"
 )
 
 // told is sbom.json: what people, and the summary, are told of the documents. It is no evidence.
 type told struct {
-	Task       string              `json:"task"`
-	Image      string              `json:"image"`
-	Digest     string              `json:"digest"`
-	Packages   int                 `json:"packages"`
-	Platforms  []toldPlatform      `json:"platforms"`
-	Documents  []toldDocument      `json:"documents"`
-	Commit     string              `json:"commit,omitempty"`
-	Run        evidence.Invocation `json:"run"`
-	StartedOn  time.Time           `json:"startedOn"`
-	FinishedOn time.Time           `json:"finishedOn"`
+	Task       string               `json:"task"`
+	Image      string               `json:"image"`
+	Digest     string               `json:"digest"`
+	Packages   int                  `json:"packages"`
+	Platforms  []toldPlatform       `json:"platforms"`
+	Documents  []toldDocument       `json:"documents"`
+	Commit     string               `json:"commit,omitempty"`
+	Run        predicate.Invocation `json:"run"`
+	StartedOn  time.Time            `json:"startedOn"`
+	FinishedOn time.Time            `json:"finishedOn"`
 }
 
 type toldPlatform struct {
@@ -101,7 +101,7 @@ func (o *options) writeReport(all []*catalogue, began time.Time) error {
 	whole := all[len(all)-1]
 	t := told{
 		Task: "sbom", Image: whole.name, Digest: whole.descriptor.Digest.String(), Packages: whole.packages(),
-		Commit: o.evidence.Commit, Run: evidence.Invocation{PipelineRun: o.evidence.RunName, TaskRun: o.evidence.RunUID},
+		Commit: o.evidence.Commit, Run: predicate.Invocation{PipelineRun: o.evidence.RunName, TaskRun: o.evidence.RunUID},
 		StartedOn: began.UTC().Truncate(time.Second), FinishedOn: time.Now().UTC().Truncate(time.Second),
 	}
 	for _, c := range all {

@@ -15,7 +15,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/sluice-ci/sluice/internal/evidence"
+	"github.com/sluice-ci/sluice/internal/predicate"
 	"github.com/sluice-ci/sluice/internal/task"
 )
 
@@ -68,10 +68,10 @@ type document struct {
 
 // stamp says of which commit and run a file speaks, and when it was made.
 type stamp struct {
-	Commit     string              `json:"commit"`
-	Run        evidence.Invocation `json:"run"`
-	StartedOn  time.Time           `json:"startedOn"`
-	FinishedOn time.Time           `json:"finishedOn"`
+	Commit     string               `json:"commit"`
+	Run        predicate.Invocation `json:"run"`
+	StartedOn  time.Time            `json:"startedOn"`
+	FinishedOn time.Time            `json:"finishedOn"`
 }
 
 // readReports reads the JSON files in a directory. Files of other runs, of other kinds, and what is no regular file are
@@ -164,7 +164,7 @@ func (r *reports) addRecord(name string, data []byte, runName string) {
 func (d *document) report(name string) (report, stamp) {
 	p := &d.Predicate
 	switch d.PredicateType {
-	case evidence.GateType:
+	case predicate.GateType:
 		one := report{task: p.Gate, verdict: p.Verdict}
 		one.facts = append(one.facts, p.Rule)
 		for _, key := range slices.Sorted(maps.Keys(p.Threshold)) {
@@ -173,7 +173,7 @@ func (d *document) report(name string) (report, stamp) {
 			}
 		}
 		return one, p.stamp
-	case evidence.TestResultType:
+	case predicate.TestResultType:
 		one := report{task: strings.TrimSuffix(name, ".json"), verdict: map[string]string{"PASSED": "pass", "FAILED": "fail"}[p.Result]}
 		if i := strings.LastIndex(one.task, "test-"); i > 0 {
 			one.task = one.task[i:] // the prefix of one of several modules

@@ -4,8 +4,8 @@ import (
 	"context"
 	"time"
 
-	"github.com/sluice-ci/sluice/internal/evidence"
 	"github.com/sluice-ci/sluice/internal/gotool"
+	"github.com/sluice-ci/sluice/internal/predicate"
 	"github.com/sluice-ci/sluice/internal/task"
 	"github.com/sluice-ci/sluice/internal/trust"
 )
@@ -14,7 +14,7 @@ func newCommand() *task.Command {
 	c := task.New("test-go", "Vet and test a Go module in the user's own toolchain.")
 	o := &options{}
 	c.Workspace(&o.source, "source", "The source tree.")
-	o.evidence = evidence.Declare(c)
+	o.evidence = predicate.Declare(c)
 	o.golang = gotool.Declare(c)
 	o.trust = trust.Declare(c)
 	c.String(&o.directory, "directory", ".", "Directory of the source that holds the module.")

@@ -4,7 +4,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/sluice-ci/sluice/internal/evidence"
+	"github.com/sluice-ci/sluice/internal/predicate"
 )
 
 // testResult is the in-toto test-result predicate v0.1, with four fields beside it that its consumers ignore.
@@ -15,11 +15,11 @@ type testResult struct {
 	PassedTests   []string     `json:"passedTests,omitempty"` // without subtests
 	FailedTests   []string     `json:"failedTests,omitempty"`
 
-	Counts     counts              `json:"counts"`
-	Commit     string              `json:"commit,omitempty"`
-	Run        evidence.Invocation `json:"run"`
-	StartedOn  time.Time           `json:"startedOn"`
-	FinishedOn time.Time           `json:"finishedOn"`
+	Counts     counts               `json:"counts"`
+	Commit     string               `json:"commit,omitempty"`
+	Run        predicate.Invocation `json:"run"`
+	StartedOn  time.Time            `json:"startedOn"`
+	FinishedOn time.Time            `json:"finishedOn"`
 }
 
 type counts struct {
@@ -38,11 +38,11 @@ type descriptor struct {
 func (o *options) predicate(out *outcome) testResult {
 	p := testResult{
 		Result: "PASSED",
-		Commit: o.evidence.Commit, Run: evidence.Invocation{PipelineRun: o.evidence.RunName, TaskRun: o.evidence.RunUID},
+		Commit: o.evidence.Commit, Run: predicate.Invocation{PipelineRun: o.evidence.RunName, TaskRun: o.evidence.RunUID},
 		StartedOn: out.began.UTC().Truncate(time.Second), FinishedOn: out.finished.UTC().Truncate(time.Second),
 	}
 	p.Counts.Passed, p.Counts.Failed, p.Counts.Skipped = out.counts()
-	if out.word() != evidence.Pass {
+	if out.word() != predicate.Pass {
 		p.Result = "FAILED"
 	}
 	if o.evidence.Commit != "" {

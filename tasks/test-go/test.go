@@ -19,8 +19,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/sluice-ci/sluice/internal/evidence"
 	"github.com/sluice-ci/sluice/internal/gotool"
+	"github.com/sluice-ci/sluice/internal/predicate"
 	"github.com/sluice-ci/sluice/internal/task"
 	"github.com/sluice-ci/sluice/internal/trust"
 )
@@ -28,7 +28,7 @@ import (
 // options are what a run was asked for; fields have the names of their params.
 type options struct {
 	source        string
-	evidence      *evidence.Options
+	evidence      *predicate.Options
 	golang        *gotool.Options
 	trust         *trust.Options
 	directory     string
@@ -46,7 +46,7 @@ func declareResults(c *task.Command) {
 	c.Result("failed", "Tests that failed, and packages that did not compile or ended early.")
 	c.Result("skipped", "Tests that skipped themselves.")
 	c.Result("verdict", "One of pass, fail, insufficient.")
-	evidence.DeclareResult(c)
+	predicate.DeclareResult(c)
 }
 
 func test(ctx context.Context, r *task.Run, o *options) error {
@@ -156,8 +156,8 @@ func (o *options) report(r *task.Run, out *outcome, profile string) error {
 	if err := o.writeJUnit(out); err != nil {
 		return err
 	}
-	digest, err := o.evidence.WriteDocument(o.prefix+"test-go.json", evidence.Document{
-		PredicateType: evidence.TestResultType, Predicate: o.predicate(out),
+	digest, err := o.evidence.WriteDocument(o.prefix+"test-go.json", predicate.Document{
+		PredicateType: predicate.TestResultType, Predicate: o.predicate(out),
 	})
 	if err != nil {
 		return err

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/sluice-ci/sluice/internal/evidence"
+	"github.com/sluice-ci/sluice/internal/predicate"
 	"github.com/sluice-ci/sluice/internal/task"
 )
 
@@ -55,15 +55,15 @@ func (o *outcome) counts() (passedTests, failedTests, skippedTests int) {
 }
 
 // word is the verdict. No test that passed and none that failed is no evidence of anything.
-func (o *outcome) word() evidence.Verdict {
+func (o *outcome) word() predicate.Verdict {
 	passedTests, failedTests, _ := o.counts()
 	switch {
 	case o.failed, failedTests > 0, o.vet != "":
-		return evidence.Fail
+		return predicate.Fail
 	case passedTests == 0:
-		return evidence.Insufficient
+		return predicate.Insufficient
 	default:
-		return evidence.Pass
+		return predicate.Pass
 	}
 }
 
@@ -76,9 +76,9 @@ const (
 func (o *outcome) verdict(options *options) error {
 	passedTests, failedTests, skippedTests := o.counts()
 	switch o.word() {
-	case evidence.Pass:
+	case predicate.Pass:
 		return nil
-	case evidence.Insufficient:
+	case predicate.Insufficient:
 		return task.Undecided("no test ran in %s (%d skipped)", strings.Join(options.packages, " "), skippedTests).
 			WithRemedy("a change without tests is not a tested one: do the packages have _test.go files, and does -run match any?")
 	}

@@ -17,9 +17,9 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
-	"github.com/sluice-ci/sluice/internal/evidence"
 	"github.com/sluice-ci/sluice/internal/ocirepo"
 	"github.com/sluice-ci/sluice/internal/policy"
+	"github.com/sluice-ci/sluice/internal/predicate"
 	"github.com/sluice-ci/sluice/internal/promotion"
 	"github.com/sluice-ci/sluice/internal/registry"
 	"github.com/sluice-ci/sluice/internal/task"
@@ -30,7 +30,7 @@ const defaultBudget = 2 * time.Minute
 type options struct {
 	registry    *registry.Options
 	policy      *promotion.Options
-	evidence    *evidence.Options
+	evidence    *predicate.Options
 	image       string
 	environment string
 	explain     bool
@@ -92,7 +92,7 @@ func report(r *task.Run, o *options, p *policy.Policy, v *policy.Verdict, image 
 	if err := r.Result("verdict", summary.VerificationResult); err != nil {
 		return err
 	}
-	digest, err := o.evidence.WriteDocument("verify.json", evidence.Document{PredicateType: evidence.SummaryType, Predicate: summary})
+	digest, err := o.evidence.WriteDocument("verify.json", predicate.Document{PredicateType: predicate.SummaryType, Predicate: summary})
 	if err != nil {
 		return err
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/evidence"
 	"github.com/sluice-ci/sluice/internal/keys"
 	"github.com/sluice-ci/sluice/internal/ocirepo"
+	"github.com/sluice-ci/sluice/internal/predicate"
 )
 
 const (
@@ -94,7 +95,7 @@ func attestedImages(ctx context.Context, host string, n int) (refs []string, err
 			return nil, err
 		}
 		var signed []evidence.Signed
-		for _, kind := range []string{evidence.ProvenanceType, evidence.SPDXType} {
+		for _, kind := range []string{predicate.ProvenanceType, predicate.SPDXType} {
 			s, err := evidence.SealPredicate(signer, subject, evidence.Origin{}, kind, json.RawMessage(`{}`))
 			if err != nil {
 				return nil, err

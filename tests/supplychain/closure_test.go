@@ -19,6 +19,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/closure"
 	"github.com/sluice-ci/sluice/internal/evidence"
 	"github.com/sluice-ci/sluice/internal/evidencetest"
+	"github.com/sluice-ci/sluice/internal/predicate"
 )
 
 // TestStockCopiersAndPromoteBringTheSameClosure copies an index with evidence on the
@@ -74,7 +75,7 @@ func attestedIndex(t *testing.T, w *evidencetest.World) v1.Hash {
 	for i, digest := range []v1.Hash{root, list.Manifests[0].Digest} {
 		subject, err := repo.Head(t.Context(), digest.String())
 		require.NoError(t, err)
-		signed, err := evidence.SealPredicate(w.Attestor, subject, evidence.Origin{}, evidence.SPDXType, json.RawMessage(fmt.Sprintf(`{"n":%d}`, i)))
+		signed, err := evidence.SealPredicate(w.Attestor, subject, evidence.Origin{}, predicate.SPDXType, json.RawMessage(fmt.Sprintf(`{"n":%d}`, i)))
 		require.NoError(t, err)
 		require.NoError(t, evidence.Attach(t.Context(), repo, digest, signed))
 	}

@@ -13,9 +13,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/sluice-ci/sluice/internal/evidence"
 	"github.com/sluice-ci/sluice/internal/evidencetest"
 	"github.com/sluice-ci/sluice/internal/keys"
+	"github.com/sluice-ci/sluice/internal/predicate"
 )
 
 // secret makes a key pair and the directory that its Secret is mounted as.
@@ -33,9 +33,9 @@ func secret(t *testing.T, algorithm string) string {
 // gateReport writes a gate's verdict into reports and gives its digest.
 func gateReport(t *testing.T, reports string, coverage float64) string {
 	t.Helper()
-	o := &evidence.Options{Reports: reports, Commit: evidencetest.Commit, RunName: "run-1"}
-	digest, err := o.WriteGate("coverage-gate.json", evidence.Gate{
-		Gate: "coverage-gate", Rule: "coverage >= 80 %", Verdict: evidence.Pass, Measured: map[string]any{"coverage": coverage},
+	o := &predicate.Options{Reports: reports, Commit: evidencetest.Commit, RunName: "run-1"}
+	digest, err := o.WriteGate("coverage-gate.json", predicate.Gate{
+		Gate: "coverage-gate", Rule: "coverage >= 80 %", Verdict: predicate.Pass, Measured: map[string]any{"coverage": coverage},
 	})
 	require.NoError(t, err)
 	return digest
@@ -52,8 +52,8 @@ func TestStockCosignVerifiesWhatAttestSigned(t *testing.T) {
 			public := filepath.Join(key, "cosign.pub")
 			must(t, "cosign", "verify", "--key="+public, "--insecure-ignore-tlog=true", image.String())
 			for kind, says := range map[string]string{
-				evidence.GateType:       `"coverage":91.5`,
-				evidence.ProvenanceType: `"gitCommit":"` + evidencetest.Commit + `"`,
+				predicate.GateType:       `"coverage":91.5`,
+				predicate.ProvenanceType: `"gitCommit":"` + evidencetest.Commit + `"`,
 			} {
 				out := must(t, "cosign", "verify-attestation", "--key="+public, "--insecure-ignore-tlog=true", "--type="+kind, image.String())
 				require.Contains(t, payloads(t, out), says)
@@ -63,7 +63,7 @@ func TestStockCosignVerifiesWhatAttestSigned(t *testing.T) {
 			refused(t, "cosign", "verify", "--key="+filepath.Join(other, "cosign.pub"), "--insecure-ignore-tlog=true", image.String())
 			refused(t, "cosign", "verify-attestation", "--key="+public, "--insecure-ignore-tlog=true", "--type=https://example.com/other", image.String())
 			tree := must(t, "cosign", "tree", image.String())
-			require.Contains(t, tree, evidence.GateType)
+			require.Contains(t, tree, predicate.GateType)
 		})
 	}
 }

@@ -1,4 +1,4 @@
-package evidence_test
+package predicate_test
 
 import (
 	"crypto/sha256"
@@ -10,13 +10,13 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/sluice-ci/sluice/internal/evidence"
+	"github.com/sluice-ci/sluice/internal/predicate"
 )
 
 func TestGateIsWrittenForPeopleToo(t *testing.T) {
-	o := &evidence.Options{Reports: t.TempDir(), Commit: "c1", RunName: "run-1", RunUID: "u-1"}
-	digest, err := o.WriteGate("coverage-gate.json", evidence.Gate{
-		Gate: "coverage-gate", Rule: "statement coverage >= 80 % & no file < 50 %", Verdict: evidence.Pass,
+	o := &predicate.Options{Reports: t.TempDir(), Commit: "c1", RunName: "run-1", RunUID: "u-1"}
+	digest, err := o.WriteGate("coverage-gate.json", predicate.Gate{
+		Gate: "coverage-gate", Rule: "statement coverage >= 80 % & no file < 50 %", Verdict: predicate.Pass,
 		Measured: map[string]any{"coverage": 91.5}, Threshold: map[string]any{"coverage": 80},
 	})
 	require.NoError(t, err)
@@ -29,21 +29,21 @@ func TestGateIsWrittenForPeopleToo(t *testing.T) {
 
 	var document struct {
 		PredicateType string
-		Predicate     evidence.Gate
+		Predicate     predicate.Gate
 	}
 	require.NoError(t, json.Unmarshal(data, &document))
-	require.Equal(t, evidence.GateType, document.PredicateType)
+	require.Equal(t, predicate.GateType, document.PredicateType)
 	require.Equal(t, "c1", document.Predicate.Commit)
-	require.Equal(t, evidence.Invocation{PipelineRun: "run-1", TaskRun: "u-1"}, document.Predicate.Run)
+	require.Equal(t, predicate.Invocation{PipelineRun: "run-1", TaskRun: "u-1"}, document.Predicate.Run)
 	require.False(t, document.Predicate.FinishedOn.IsZero())
 }
 
 func TestDigestFileNamesTheContent(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "cover.out")
 	require.NoError(t, os.WriteFile(path, nil, 0o600))
-	input, err := evidence.DigestFile("profile", path)
+	input, err := predicate.DigestFile("profile", path)
 	require.NoError(t, err)
 	require.Equal(t, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", input.Digest["sha256"])
-	_, err = evidence.DigestFile("profile", path+".not")
+	_, err = predicate.DigestFile("profile", path+".not")
 	require.ErrorContains(t, err, `digesting input "profile"`)
 }

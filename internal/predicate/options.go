@@ -1,4 +1,7 @@
-package evidence
+// Package predicate is what a gate leaves in the workspace reports: its verdict, with the numbers, the rule, the commit and
+// the run, as an in-toto predicate file whose digest is a result of the task. A predicate is not signed, and the workspace can
+// be written by the code under test; package evidence has what attest makes of it.
+package predicate
 
 import (
 	"github.com/sluice-ci/sluice/internal/task"

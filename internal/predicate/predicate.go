@@ -1,4 +1,4 @@
-package evidence
+package predicate
 
 import (
 	"bytes"
@@ -13,8 +13,17 @@ import (
 	"github.com/sluice-ci/sluice/internal/task"
 )
 
-// GateType is the predicate type of a gate's verdict.
-const GateType = "https://sluice-ci.github.io/predicates/gate/v1"
+// The predicate types in use.
+const (
+	GateType       = "https://sluice-ci.github.io/predicates/gate/v1" // a gate's verdict
+	ProvenanceType = "https://slsa.dev/provenance/v1"
+	SummaryType    = "https://slsa.dev/verification_summary/v1"
+	SPDXType       = "https://spdx.dev/Document"
+	CycloneDXType  = "https://cyclonedx.org/bom"
+	TestResultType = "https://in-toto.io/attestation/test-result/v0.1"
+	SignatureType  = "https://sigstore.dev/cosign/sign/v1" // a plain signature; the predicate is {}
+	PromotionType  = "https://sluice-ci.github.io/predicates/promotion/v1"
+)
 
 // Verdict is what a gate decided.
 type Verdict string
@@ -86,7 +95,7 @@ func (o *Options) WriteGate(file string, gate Gate) (digest string, err error) {
 // WriteDocument writes a predicate of any type as reports/<file> and returns
 // its digest, "sha256:…". The file is written atomically.
 func (o *Options) WriteDocument(file string, doc Document) (digest string, err error) {
-	data, err := encode(doc, "  ")
+	data, err := Encode(doc, "  ")
 	if err != nil {
 		return "", fmt.Errorf("encoding predicate %q: %w", file, err)
 	}
@@ -97,9 +106,9 @@ func (o *Options) WriteDocument(file string, doc Document) (digest string, err e
 	return "sha256:" + hex.EncodeToString(sum[:]), nil
 }
 
-// encode gives JSON that people can read: a rule such as "coverage >= 80 %" stays as
+// Encode gives JSON that people can read: a rule such as "coverage >= 80 %" stays as
 // it is, for none of it goes into HTML. It ends with a newline.
-func encode(v any, indent string) ([]byte, error) {
+func Encode(v any, indent string) ([]byte, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
