@@ -31,7 +31,7 @@ func (n *Namespace) dial(ctx context.Context, pod string, port int) (net.Conn, e
 	m := forwarding.FindStringSubmatch(line)
 	if m == nil {
 		stop()
-		return nil, fmt.Errorf("forwarding to %q: kubectl said %q (%w)", pod, line, err)
+		return nil, fmt.Errorf("forwarding to %q: kubectl said %q (%v)", pod, line, err)
 	}
 	go func() { _, _ = io.Copy(io.Discard, lines) }()
 	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", m[1])
