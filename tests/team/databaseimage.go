@@ -68,8 +68,8 @@ func databaseEntries(ctx context.Context) ([]images.Entry, error) {
 		}
 		entries, paths = append(entries, images.Entry{Path: at, Mode: 0o755, Source: source}), append(paths, at)
 	}
-	for _, folder := range []string{"/lib/postgresql", "/share/postgresql"} {
-		found, err := folderEntries(home+folder, postgresHome+folder)
+	for _, part := range []string{"/lib/postgresql", "/share/postgresql"} {
+		found, err := folder(home+part, postgresHome+part)
 		if err != nil {
 			return nil, err
 		}

@@ -3,7 +3,6 @@ package team
 import (
 	"context"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -68,40 +67,12 @@ func (c *Cluster) AppImage(ctx context.Context, dir string) (string, error) {
 	return published.Digest.String(), nil
 }
 
-// folderEntries lists the directories and files below a folder, as they are to
-// lie below the path in an image. Links and other kinds of files are left out.
-func folderEntries(folder, at string) ([]images.Entry, error) {
-	folder, err := filepath.EvalSymlinks(folder)
+// folder lists what lies in a folder, as it is to lie below the path in an image.
+func folder(from, at string) ([]images.Entry, error) {
+	root, err := filepath.EvalSymlinks(from)
 	if err != nil {
-		return nil, fmt.Errorf("listing %q: %w", folder, err)
+		return nil, err
 	}
-	entries := images.Parents([]string{at})
-	err = filepath.WalkDir(folder, func(path string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		relative, err := filepath.Rel(folder, path)
-		if err != nil {
-			return err
-		}
-		info, err := d.Info()
-		if err != nil {
-			return err
-		}
-		entry := images.Entry{Path: filepath.Join(at, relative), Mode: 0o644 | info.Mode().Perm()&0o111}
-		switch {
-		case d.IsDir():
-			entry.Mode = fs.ModeDir | 0o755
-		case !d.Type().IsRegular():
-			return nil
-		default:
-			entry.Source = path
-		}
-		entries = append(entries, entry)
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("listing %q: %w", folder, err)
-	}
-	return entries, nil
+	entries, err := images.Copy{Root: root, From: ".", To: at}.Entries()
+	return append(images.Parents([]string{at}), entries...), err
 }

@@ -88,7 +88,7 @@ func (c *Cluster) gitImage(ctx context.Context, app string) (string, error) {
 	inputs := images.Inputs(sha256.Sum256(fmt.Appendf(nil, "repository %s %s %s", server.Digest, sample.Main, sample.Untested)))
 	published, err := images.Publish(ctx, repository, inputs, nil, func(ctx context.Context) (images.Artifact, error) {
 		base := images.Remote(server.Digest.String(), server.Digest, c.Remote(ctx)...)
-		entries, err := folderEntries(scratch+"/app.git", "repositories/app.git")
+		entries, err := folder(scratch+"/app.git", "repositories/app.git")
 		if err != nil {
 			return nil, err
 		}

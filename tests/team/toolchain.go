@@ -23,7 +23,7 @@ func (c *Cluster) Toolchain(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	inputs := images.Inputs(sha256.Sum256([]byte("toolchain 1 " + runtime.Version() + " " + images.Compressor)))
+	inputs := images.Inputs(sha256.Sum256([]byte("toolchain 2 " + runtime.Version() + " " + images.Compressor)))
 	published, err := images.Publish(ctx, repository, inputs, []string{runtime.Version()}, func(ctx context.Context) (images.Artifact, error) {
 		out, err := exec.CommandContext(ctx, "go", "env", "GOROOT").Output()
 		if err != nil {
@@ -40,7 +40,7 @@ func (c *Cluster) Toolchain(ctx context.Context) (string, error) {
 				Layers:   []images.Layer{{Entries: entries, History: "Go " + runtime.Version()}},
 			}},
 			Configure: func(config *v1.Config) {
-				config.Env = append(config.Env, "PATH=/usr/local/go/bin:/usr/bin:/bin", "GOROOT=/usr/local/go", "GOTOOLCHAIN=local")
+				config.Env = []string{"PATH=/usr/local/go/bin:/usr/bin:/bin", "GOROOT=/usr/local/go", "GOTOOLCHAIN=local"}
 			},
 		})
 	}, c.Remote(ctx)...)
@@ -52,7 +52,7 @@ func (c *Cluster) Toolchain(ctx context.Context) (string, error) {
 
 // toolchainEntries lists what compiling and testing need of a GOROOT.
 func toolchainEntries(root string) ([]images.Entry, error) {
-	entries, err := folderEntries(root, "usr/local/go")
+	entries, err := folder(root, "usr/local/go")
 	if err != nil {
 		return nil, err
 	}
