@@ -39,7 +39,7 @@ lint: ## gofmt, go vet, and the catalog's own rules
 
 .PHONY: test-unit
 test-unit: ## Unit, command-line and contract tests
-	go test -timeout 20m $$(go list ./... | grep -Ev '/sluice/migrate(/portable)?$$')
+	go test -timeout 20m $$(go list ./... | grep -Ev '/sluice/migrate(/portable|/history)?$$')
 
 .PHONY: test-race
 test-race: ## The race detector where goroutines share things
@@ -47,7 +47,7 @@ test-race: ## The race detector where goroutines share things
 
 .PHONY: test-migrate
 test-migrate: ## Migrations on real PostgreSQL 14, 15 and 18, MariaDB and SQLite, killed at every statement
-	go test -timeout 40m ./migrate ./migrate/portable
+	go test -timeout 40m ./migrate ./migrate/portable ./migrate/history
 
 .PHONY: test-interop
 test-interop: ## Stock cosign, oras, regctl and syft agree with our evidence, copies and SBOMs
@@ -76,12 +76,12 @@ test-cluster: ## The cluster itself: started twice, taken down, nothing left
 	go test -count=1 -timeout 30m $(CLUSTER_PKGS)
 
 .PHONY: bench
-bench: ## Compare with ko, x/tools and plain SQL; writes tests/bench/results.md
+bench: ## Compare with ko, crane, syft, x/tools and plain SQL; writes tests/bench/results.md and docs/migrate.svg
 	@$(MAKE) cluster-up
 	set -a; source $(ENV); set +a
 	cd tests/bench && go run .
 	cd ../..
-	go run ./migrate/bench
+	go run ./migrate/bench --rows=10000,100000,1000000,10000000 --out=docs
 
 ##@ The cluster
 
