@@ -109,7 +109,7 @@ install: ## Apply dist/install.yaml to the current cluster
 
 .PHONY: update
 update: ## Rewrite generated files: README tables, dependency lists
-	go test ./tasks/... -update
+	go test ./tasks/... ./tests -update
 
 .PHONY: help
 help: ## This list
