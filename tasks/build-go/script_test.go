@@ -28,9 +28,9 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata",
 		Setup: func(env *testscript.Env) error {
-			reg := registrytest.Start(env.T().(testing.TB))
-			env.Values["registry"] = reg
-			env.Setenv("REGISTRY", reg.Host)
+			if err := registrytest.Script(env); err != nil {
+				return err
+			}
 			for _, name := range []string{"GOCACHE", "GOMODCACHE"} {
 				out, err := exec.Command("go", "env", name).Output()
 				if err != nil {
@@ -43,36 +43,12 @@ func TestScripts(t *testing.T) {
 			return os.MkdirAll(env.Getenv("TMPDIR"), 0o755)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"requests":  requests,
+			"requests":  registrytest.ScriptRequests,
 			"runs":      runs,
-			"manifest":  manifest,
+			"manifest":  registrytest.ScriptManifest,
 			"push-base": pushBase,
 		},
 	})
-}
-
-// requests forget, or: requests HEAD 1 — how many there were since.
-func requests(ts *testscript.TestScript, neg bool, args []string) {
-	reg := ts.Value("registry").(*registrytest.Registry)
-	if args[0] == "forget" {
-		reg.Forget()
-		return
-	}
-	got := map[string]int{}
-	for _, r := range reg.Requests() {
-		got[r.Method]++
-	}
-	if fmt.Sprint(got) != fmt.Sprintf("map[%s:%s]", args[0], args[1]) {
-		ts.Fatalf("requests were %v: %v", got, reg.Requests())
-	}
-}
-
-// manifest prints the manifest of the image named by the file.
-func manifest(ts *testscript.TestScript, neg bool, args []string) {
-	data, err := crane.Manifest(strings.TrimSpace(ts.ReadFile(args[0])))
-	ts.Check(err)
-	_, err = ts.Stdout().Write(append(data, '\n'))
-	ts.Check(err)
 }
 
 // runs takes the program out of the image named by the file and runs it here.

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"os"
 	"os/exec"
 	"strings"
@@ -23,38 +22,17 @@ func TestMain(m *testing.M) {
 // Each script has a registry of its own at $REGISTRY.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
-		Dir: "testdata",
-		Setup: func(env *testscript.Env) error {
-			reg := registrytest.Start(env.T().(testing.TB))
-			env.Values["registry"] = reg
-			env.Setenv("REGISTRY", reg.Host)
-			return nil
-		},
+		Dir:   "testdata",
+		Setup: registrytest.Script,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"requests": requests,
+			"requests": registrytest.ScriptRequests,
 			"unpack":   unpack,
 			"config":   showConfig,
-			"manifest": manifest,
+			"manifest": registrytest.ScriptManifest,
 			"tag":      tag,
 			"fifo":     fifo,
 		},
 	})
-}
-
-// requests forget, or: requests HEAD 1 — how many there were since.
-func requests(ts *testscript.TestScript, neg bool, args []string) {
-	reg := ts.Value("registry").(*registrytest.Registry)
-	if args[0] == "forget" {
-		reg.Forget()
-		return
-	}
-	got := map[string]int{}
-	for _, r := range reg.Requests() {
-		got[r.Method]++
-	}
-	if fmt.Sprint(got) != fmt.Sprintf("map[%s:%s]", args[0], args[1]) {
-		ts.Fatalf("requests were %v: %v", got, reg.Requests())
-	}
 }
 
 // unpack REF-FILE DIR [PLATFORM] lays the image's files out as a runtime would, and lists them.
@@ -90,14 +68,6 @@ func showConfig(ts *testscript.TestScript, neg bool, args []string) {
 	file, err := image.ConfigFile()
 	ts.Check(err)
 	ts.Check(json.NewEncoder(ts.Stdout()).Encode(file.Config))
-}
-
-// manifest prints the manifest of the image named by the file.
-func manifest(ts *testscript.TestScript, neg bool, args []string) {
-	data, err := crane.Manifest(strings.TrimSpace(ts.ReadFile(args[0])))
-	ts.Check(err)
-	_, err = ts.Stdout().Write(append(data, '\n'))
-	ts.Check(err)
 }
 
 // tag REF-FILE TAG names the image named by the file.
