@@ -63,7 +63,12 @@ func TestLifecycle(t *testing.T) {
 	})
 	before := lookAtHost(t)
 	t.Run("up after down starts a new one and changes nothing of the host but a link", func(t *testing.T) {
+		lock := filepath.Join(t.TempDir(), "lock")
+		held, err := syscall.Open(lock, syscall.O_CREAT|syscall.O_RDWR, 0o600) // as a shell does, without close-on-exec
+		require.NoError(t, err)
+		defer syscall.Close(held)
 		up(t)
+		require.NotContains(t, openFiles(t, m.PID()), lock, "what the caller holds open is not held by the machine")
 		for _, difference := range differences(before, lookAtHost(t)) {
 			require.Regexp(t, `sluice|pid:|/var/lib/(cni|kubelet)`, difference)
 		}
@@ -75,6 +80,20 @@ func TestLifecycle(t *testing.T) {
 		require.ErrorIs(t, err, os.ErrNotExist)
 	})
 	t.Run("down of a cluster that is down does nothing", func(t *testing.T) { cluster(t, "down") })
+}
+
+// openFiles is what the descriptors of a process point to.
+func openFiles(t *testing.T, pid int) (files []string) {
+	t.Helper()
+	links, err := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
+	require.NoError(t, err)
+	require.NotEmpty(t, links)
+	for _, link := range links {
+		if file, err := os.Readlink(link); err == nil {
+			files = append(files, file)
+		}
+	}
+	return files
 }
 
 func up(t *testing.T) { t.Helper(); cluster(t, "up") }

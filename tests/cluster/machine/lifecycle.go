@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,6 +14,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // running is what a machine leaves in its state folder, so that a later call finds it.
@@ -46,6 +49,10 @@ func (m Machine) Start(ctx context.Context, program string) error {
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		Setsid:     true,
 		Cloneflags: syscall.CLONE_NEWNET | syscall.CLONE_NEWPID | syscall.CLONE_NEWNS | syscall.CLONE_NEWIPC | syscall.CLONE_NEWUTS,
+	}
+	// What the caller holds, such as the lock of a flock around make, is not to be held for as long as the machine lives.
+	if err := unix.CloseRange(3, math.MaxInt32, unix.CLOSE_RANGE_CLOEXEC); err != nil && !errors.Is(err, syscall.ENOSYS) {
+		return fmt.Errorf("keeping open files from the machine: %w", err)
 	}
 	if err := cmd.Start(); errors.Is(err, syscall.EPERM) {
 		return fmt.Errorf("starting the machine in its own namespaces: %w\n  root is not enough in a container: run it on the host, or in a privileged container", err)
