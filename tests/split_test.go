@@ -45,7 +45,9 @@ func TestTheChangesInSamplesAreWhole(t *testing.T) {
 		var changes corev1.ConfigMap
 		require.NoError(t, yaml.Unmarshal([]byte(first), &changes))
 		var run struct {
-			Spec struct{ Workspaces []struct{ ConfigMap *corev1.ConfigMapVolumeSource } }
+			Spec struct {
+				Workspaces []struct{ ConfigMap *corev1.ConfigMapVolumeSource }
+			}
 		}
 		require.NoError(t, yaml.Unmarshal([]byte(second), &run))
 		dir := t.TempDir()
