@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 
 	"github.com/sluice-ci/sluice/internal/task"
 )
@@ -45,30 +47,68 @@ const ClientCertificateRemedy = "a registry that asks for a client certificate n
 // client certificate, or because of the one that it got.
 func HandshakeRefused(err error) bool {
 	var op *net.OpError
-	return errors.As(err, &op) && op.Op == "remote error" // crypto/tls: an alert from the other side
+	var ended *endedByRegistry
+	return errors.As(err, &ended) || errors.As(err, &op) && op.Op == "remote error" // crypto/tls: an alert from the other side
 }
+
+// endedByRegistry is a connection that failed after the registry had asked for a client certificate, before it ever
+// answered. With TLS 1.3 it refuses a certificate after the client is done, and the alert can be lost behind the first
+// request.
+type endedByRegistry struct{ error }
+
+func (e *endedByRegistry) Unwrap() error { return e.error }
 
 // hostTransports shows a client certificate to the hosts that it was given for, and
 // to no other.
 type hostTransports struct {
-	byHost map[string]*http.Transport
-	others *http.Transport
+	base         *http.Transport
+	certificates map[string][]tls.Certificate
+
+	mu     sync.Mutex
+	byHost map[string]*hostTransport
+}
+
+type hostTransport struct {
+	*http.Transport
+	asked, answered atomic.Bool // for a certificate; with any response
 }
 
 func newHostTransports(base *http.Transport, certificates map[string][]tls.Certificate) *hostTransports {
-	h := &hostTransports{byHost: map[string]*http.Transport{}, others: base}
-	for host, pairs := range certificates {
-		own := base.Clone()
-		own.TLSClientConfig.Certificates = pairs
-		h.byHost[host] = own
+	return &hostTransports{base: base, certificates: certificates, byHost: map[string]*hostTransport{}}
+}
+
+func (h *hostTransports) of(host string) *hostTransport {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	t := h.byHost[host]
+	if t == nil {
+		t = &hostTransport{Transport: h.base.Clone()}
+		t.TLSClientConfig.GetClientCertificate = func(info *tls.CertificateRequestInfo) (*tls.Certificate, error) {
+			t.asked.Store(true)
+			for _, pair := range h.certificates[host] {
+				if info.SupportsCertificate(&pair) == nil {
+					return &pair, nil
+				}
+			}
+			return &tls.Certificate{}, nil
+		}
+		h.byHost[host] = t
 	}
-	return h
+	return t
 }
 
 // RoundTrip sends a request over the transport of its host.
 func (h *hostTransports) RoundTrip(r *http.Request) (*http.Response, error) {
-	if own := h.byHost[r.URL.Host]; own != nil {
-		return own.RoundTrip(r)
+	if r.URL.Scheme != "https" {
+		return h.base.RoundTrip(r)
 	}
-	return h.others.RoundTrip(r)
+	t := h.of(r.URL.Host)
+	response, err := t.RoundTrip(r)
+	switch {
+	case err == nil:
+		t.answered.Store(true)
+	case t.asked.Load() && !t.answered.Load() && r.Context().Err() == nil:
+		err = &endedByRegistry{err}
+	}
+	return response, err
 }

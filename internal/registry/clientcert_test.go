@@ -62,7 +62,7 @@ func TestClientCertificateReachesTheRegistryThatAsksForIt(t *testing.T) {
 			if test.says != "" {
 				var e *task.Error
 				require.ErrorAs(t, err, &e)
-				require.Contains(t, strings.Join(e.Remedy, " "), test.says)
+				require.Contains(t, strings.Join(e.Remedy, " "), test.says, "%v", err)
 			}
 		})
 	}
