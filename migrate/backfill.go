@@ -32,7 +32,7 @@ func (e *Engine) Backfill(ctx context.Context, c *change.Change) (*Revision, err
 					return fmt.Errorf("backfilling %s for %s: %w", r.Plan.Fills[n].Table.Plain(), r.Plan.Change, err)
 				}
 			}
-			if err := s.run(s.ctx, r.Plan, stageSettle); err != nil {
+			if err := s.run(s.ctx, r.Plan, plan.StageSettle); err != nil {
 				return err
 			}
 			if err := s.enter(s.ctx, r, Filled, "the rows that were there are filled"); err != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/sluice-ci/sluice/migrate/change"
+	"github.com/sluice-ci/sluice/migrate/plan"
 	"github.com/sluice-ci/sluice/migrate/refusal"
 )
 
@@ -79,7 +80,7 @@ func (s *session) bury(ctx context.Context, r *Revision, q ContractRequest) erro
 			return err
 		}
 	}
-	if err := s.run(ctx, r.Plan, stageTombstone); err != nil {
+	if err := s.run(ctx, r.Plan, plan.StageTombstone); err != nil {
 		return err
 	}
 	if len(r.Plan.Drop) == 0 {
@@ -102,7 +103,7 @@ func (s *session) finish(ctx context.Context, r *Revision, q ContractRequest) er
 }
 
 func (s *session) drop(ctx context.Context, r *Revision) error {
-	if err := s.run(ctx, r.Plan, stageDrop); err != nil {
+	if err := s.run(ctx, r.Plan, plan.StageDrop); err != nil {
 		return err
 	}
 	return s.write(ctx, func(tx pgx.Tx) error {

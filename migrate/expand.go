@@ -33,7 +33,7 @@ func (e *Engine) Expand(ctx context.Context, q ExpandRequest) (*Revision, error)
 		if r.Phase.Reached(Expanded) {
 			return s.ship(s.ctx, r, q.Application)
 		}
-		if err := s.run(s.ctx, r.Plan, stageExpand); err != nil {
+		if err := s.run(s.ctx, r.Plan, plan.StageExpand); err != nil {
 			return err
 		}
 		if err := s.ship(s.ctx, r, q.Application); err != nil {

@@ -87,6 +87,11 @@ func (s *session) weigh(ctx context.Context, r *Revision, accept int64) ([]Lost,
 	if err != nil {
 		return nil, err
 	}
+	return lost, Weigh(r.Plan.Change, lost, accept)
+}
+
+// Weigh refuses to roll a change back at the loss of more rows than were accepted.
+func Weigh(change string, lost []Lost, accept int64) error {
 	var total int64
 	text := ""
 	for _, l := range lost {
@@ -94,10 +99,10 @@ func (s *session) weigh(ctx context.Context, r *Revision, accept int64) ([]Lost,
 		text += fmt.Sprintf("; %d %s", l.Rows, l.What)
 	}
 	if total > accept {
-		return lost, refusal.New("rolling back %s would lose data%s", r.Plan.Change, text).
+		return refusal.New("rolling back %s would lose data%s", change, text).
 			Remedy("nothing was undone; to go ahead, accept the loss of %d rows", total)
 	}
-	return lost, nil
+	return nil
 }
 
 // lift takes the tombstone away; the window after the switch starts anew.
@@ -108,7 +113,7 @@ func (s *session) lift(ctx context.Context, r *Revision) error {
 	if err := s.enter(ctx, r, Burying, "lifting the tombstone"); err != nil { // a contract that comes next begins with the tombstone again
 		return err
 	}
-	if err := s.undo(ctx, r.Plan, stageTombstone); err != nil {
+	if err := s.undo(ctx, r.Plan, plan.StageTombstone); err != nil {
 		return err
 	}
 	return s.enter(ctx, r, Switched, "the tombstone is lifted")
@@ -116,7 +121,7 @@ func (s *session) lift(ctx context.Context, r *Revision) error {
 
 func (s *session) back(ctx context.Context, r *Revision) error {
 	for i, step := range r.Plan.Expand {
-		state, err := s.journaled(ctx, r.Version, stageExpand, i)
+		state, err := s.journaled(ctx, r.Version, plan.StageExpand, i)
 		if err != nil {
 			return err
 		}
@@ -128,7 +133,7 @@ func (s *session) back(ctx context.Context, r *Revision) error {
 	if err := s.enter(ctx, r, RollingBack, ""); err != nil {
 		return err
 	}
-	for _, stage := range []string{stageTombstone, stageSettle, stageExpand} {
+	for _, stage := range []string{plan.StageTombstone, plan.StageSettle, plan.StageExpand} {
 		if err := s.undo(ctx, r.Plan, stage); err != nil {
 			return err
 		}
@@ -150,7 +155,7 @@ func (s *session) back(ctx context.Context, r *Revision) error {
 
 // undo takes back the steps of a stage that the journal holds, last first, each in one transaction with its entry.
 func (s *session) undo(ctx context.Context, p *plan.Plan, stage string) error {
-	steps := stageSteps(p, stage)
+	steps := p.Of(stage)
 	for i := len(steps) - 1; i >= 0; i-- {
 		state, err := s.journaled(ctx, p.Version, stage, i)
 		if err != nil {

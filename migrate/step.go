@@ -15,29 +15,9 @@ import (
 	"github.com/sluice-ci/sluice/migrate/refusal"
 )
 
-// The stages of a plan, as the journal names them.
-const (
-	stageExpand    = "expand"
-	stageSettle    = "settle"
-	stageTombstone = "tombstone"
-	stageDrop      = "drop"
-)
-
-func stageSteps(p *plan.Plan, stage string) []plan.Step {
-	switch stage {
-	case stageExpand:
-		return p.Expand
-	case stageSettle:
-		return p.Settle
-	case stageTombstone:
-		return p.Tombstone
-	}
-	return p.Drop
-}
-
 // run executes the steps of a stage that the journal does not hold yet.
 func (s *session) run(ctx context.Context, p *plan.Plan, stage string) error {
-	for i, step := range stageSteps(p, stage) {
+	for i, step := range p.Of(stage) {
 		if err := s.step(ctx, p, stage, i, step); err != nil {
 			return fmt.Errorf("%s of %s, step %d (%s): %w", stage, p.Change, i+1, step.What, err)
 		}

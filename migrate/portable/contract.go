@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/sluice-ci/sluice/migrate"
+	"github.com/sluice-ci/sluice/migrate/plan"
 	"github.com/sluice-ci/sluice/migrate/refusal"
 )
 
@@ -57,7 +58,7 @@ func (s *session) bury(ctx context.Context, r *migrate.Revision, q migrate.Contr
 			return err
 		}
 	}
-	if err := s.run(ctx, r.Plan, stageTombstone); err != nil {
+	if err := s.run(ctx, r.Plan, plan.StageTombstone); err != nil {
 		return err
 	}
 	if len(r.Plan.Drop) == 0 {
@@ -80,7 +81,7 @@ func (s *session) finish(ctx context.Context, r *migrate.Revision, q migrate.Con
 }
 
 func (s *session) drop(ctx context.Context, r *migrate.Revision) error {
-	if err := s.run(ctx, r.Plan, stageDrop); err != nil {
+	if err := s.run(ctx, r.Plan, plan.StageDrop); err != nil {
 		return err
 	}
 	return s.write(ctx, func() error {

@@ -45,7 +45,7 @@ func (e *Engine) Expand(ctx context.Context, q migrate.ExpandRequest) (r *migrat
 		if r.Phase.Reached(migrate.Expanded) {
 			return s.ship(ctx, r, q.Application)
 		}
-		if err := s.run(ctx, r.Plan, stageExpand); err != nil {
+		if err := s.run(ctx, r.Plan, plan.StageExpand); err != nil {
 			return err
 		}
 		if err := s.ship(ctx, r, q.Application); err != nil {

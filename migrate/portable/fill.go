@@ -31,7 +31,7 @@ func (e *Engine) Backfill(ctx context.Context, c *change.Change) (r *migrate.Rev
 					return fmt.Errorf("backfilling %s for %s: %w", r.Plan.Fills[n].Table.Plain(), r.Plan.Change, err)
 				}
 			}
-			if err := s.run(ctx, r.Plan, stageSettle); err != nil {
+			if err := s.run(ctx, r.Plan, plan.StageSettle); err != nil {
 				return err
 			}
 			if err := s.enter(ctx, r, migrate.Filled, "the rows that were there are filled"); err != nil {

@@ -76,23 +76,13 @@ func (s *session) weigh(ctx context.Context, r *migrate.Revision, accept int64) 
 	if err != nil {
 		return nil, err
 	}
-	var total int64
-	text := ""
-	for _, l := range lost {
-		total += l.Rows
-		text += fmt.Sprintf("; %d %s", l.Rows, l.What)
-	}
-	if total > accept {
-		return lost, refusal.New("rolling back %s would lose data%s", r.Plan.Change, text).
-			Remedy("nothing was undone; to go ahead, accept the loss of %d rows", total)
-	}
-	return lost, nil
+	return lost, migrate.Weigh(r.Plan.Change, lost, accept)
 }
 
 // reversible refuses when a step has run that leaves no way back.
 func (s *session) reversible(ctx context.Context, r *migrate.Revision) error {
 	for i, step := range r.Plan.Expand {
-		state, err := s.journaled(ctx, r.Version, stageExpand, i)
+		state, err := s.journaled(ctx, r.Version, plan.StageExpand, i)
 		if err != nil {
 			return err
 		}
@@ -112,7 +102,7 @@ func (s *session) lift(ctx context.Context, r *migrate.Revision) error {
 	if err := s.enter(ctx, r, migrate.Burying, "lifting the tombstone"); err != nil { // a contract that comes next begins with the tombstone again
 		return err
 	}
-	if err := s.undo(ctx, r.Plan, stageTombstone); err != nil {
+	if err := s.undo(ctx, r.Plan, plan.StageTombstone); err != nil {
 		return err
 	}
 	for i := range r.Plan.Backward {
@@ -134,7 +124,7 @@ func (s *session) back(ctx context.Context, r *migrate.Revision) error {
 	if err := s.enter(ctx, r, migrate.RollingBack, ""); err != nil {
 		return err
 	}
-	for _, stage := range []string{stageSettle, stageExpand} {
+	for _, stage := range []string{plan.StageSettle, plan.StageExpand} {
 		if err := s.undo(ctx, r.Plan, stage); err != nil {
 			return err
 		}

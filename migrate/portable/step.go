@@ -12,26 +12,6 @@ import (
 	"github.com/sluice-ci/sluice/migrate/refusal"
 )
 
-// The stages of a plan, as the journal names them.
-const (
-	stageExpand    = "expand"
-	stageSettle    = "settle"
-	stageTombstone = "tombstone"
-	stageDrop      = "drop"
-)
-
-func stageSteps(p *plan.Plan, stage string) []plan.Step {
-	switch stage {
-	case stageExpand:
-		return p.Expand
-	case stageSettle:
-		return p.Settle
-	case stageTombstone:
-		return p.Tombstone
-	}
-	return p.Drop
-}
-
 // The states of a step in the journal. One that is neither missing nor done may have had some of its effects.
 const (
 	stepBegun  = "begun"
@@ -41,7 +21,7 @@ const (
 
 // run executes the steps of a stage that the journal does not hold as done.
 func (s *session) run(ctx context.Context, p *plan.Plan, stage string) error {
-	for i, step := range stageSteps(p, stage) {
+	for i, step := range p.Of(stage) {
 		state, err := s.journaled(ctx, p.Version, stage, i)
 		if err == nil && state != stepDone {
 			err = s.carry(ctx, p, stage, i, step, state, stepBegun, step.SQL, func() error { return s.note(ctx, p.Version, stage, i, stepDone) })
@@ -55,7 +35,7 @@ func (s *session) run(ctx context.Context, p *plan.Plan, stage string) error {
 
 // undo takes back the steps of a stage that the journal holds, last first.
 func (s *session) undo(ctx context.Context, p *plan.Plan, stage string) error {
-	steps := stageSteps(p, stage)
+	steps := p.Of(stage)
 	for i := len(steps) - 1; i >= 0; i-- {
 		state, err := s.journaled(ctx, p.Version, stage, i)
 		if err == nil && state != "" {
